@@ -1,0 +1,1 @@
+"""Thin leaves to outside systems, found by name."""

@@ -1,0 +1,241 @@
+"""`modelworks.yaml`: one project, checked whole before anything runs; every fault at once, each with its line.
+
+The structs below are the schema (`modelworks init` writes them commented; docs/reference hold the JSON Schema).
+Defaults are part of the meaning: a project that leaves a key out and one that writes its default are the same.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct, field
+
+from modelworks.core.errors import ConfigError, nearest
+
+FILE = "modelworks.yaml"
+Fraction = Annotated[float, Meta(gt=0, lt=1)]
+
+
+class Data(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Where labelled examples come from and how they are split."""
+
+    source: str | tuple[str, ...] = ()
+    """Files, folders or globs (relative to the project) that are split by `split`."""
+    train: str | tuple[str, ...] = ()
+    """Given training files; then `dev` and `test` may be files too."""
+    dev: str | tuple[str, ...] | Fraction = 0.1
+    test: str | tuple[str, ...] | Fraction = 0.2
+    format: str | None = None
+    """A format's name; guessed from the files when left out."""
+    columns: dict[str, str] = {}
+    """Field of the task (`text`, `label`, `group`, `time`…) -> column of the file; guessed when left out."""
+    split: Literal["stratified", "random", "group", "time"] = "stratified"
+    skip_bad: bool = False
+    """Leave bad examples out (counted and listed) instead of stopping."""
+    seed: int = 0
+
+
+class Tune(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Search of hyper-parameters with Optuna."""
+
+    trials: Annotated[int, Meta(ge=1)] = 10
+    space: dict[str, Any] = {}
+    """Option -> list of choices, or {low, high, log}; the family's own space when empty."""
+
+
+class Train(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How the network is made and trained."""
+
+    model: str = "compact"
+    """`compact`, or pretrained: a hub id, a folder, or `package:NAME`."""
+    family: str | None = None
+    """A network family; the task's own when left out."""
+    budget: str = "15m"
+    """Wall-clock limit for training, as `90s`, `15m` or `2h`."""
+    seed: int = 0
+    options: dict[str, Any] = {}
+    """Options of the family (`modelworks tasks show NAME` lists them)."""
+    tune: Tune | None = None
+
+
+class Optimize(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Which variants are built, and how one is chosen."""
+
+    keep: str = "99%"
+    """Share of the unoptimized bundle's primary metric that a variant must keep."""
+    for_: Literal["latency", "throughput", "size"] = field(name="for", default="latency")
+    variants: tuple[str, ...] | None = None
+    """Names of variants; all when left out."""
+
+
+class Evaluate(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What is measured on the test split."""
+
+    confidence: Fraction = 0.95
+    resamples: Annotated[int, Meta(ge=100)] = 1000
+    slices: tuple[str, ...] = ()
+    """Metadata columns to slice by, besides those the task gives."""
+    robustness: bool = True
+
+
+class Serve(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The server's door and limits."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535)] = 8080
+    max_body: int = 16 * 1024 * 1024
+    """Bytes of one request body."""
+    queue: int = 1024
+    """Examples that may wait; beyond it requests are refused with 429."""
+    deadline: float = 10.0
+    """Seconds an accepted request may take."""
+    records: bool = True
+    """Write what was asked and answered to `.modelworks/records/`."""
+    lanes: int = 0
+    """Threads that run the model; 0 chooses by the machine."""
+
+
+class Release(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Where releases are registered."""
+
+    registry: str = "mlflow"
+    uri: str = ""
+    """Tracking and registry server; a SQLite file in `.modelworks/` when empty."""
+    signing_key: str = ""
+    """Private key (PEM, EC P-256) that signs released bundles; not signed when empty."""
+
+
+class Project(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The whole of `modelworks.yaml`."""
+
+    name: str
+    task: str
+    data: Data
+    train: Train = Train()
+    optimize: Optimize = Optimize()
+    evaluate: Evaluate = Evaluate()
+    gate: dict[str, Any] = {}
+    """Metric -> condition (`">= 0.40"`), `champion: no worse`, `margin`, `slices`."""
+    serve: Serve = Serve()
+    release: Release = Release()
+    engine: str = "luigi"
+
+
+def seconds(text: str, where: str = "") -> float:
+    """`90s`, `15m`, `2h` (or a plain number of seconds) as seconds."""
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smh]?)\s*", text)
+    if not match:
+        raise ConfigError("not a duration", where=where, seen=text, allowed="a number and s, m or h, as 90s, 15m, 2h")
+    return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]
+
+
+def percent(text: str, where: str = "") -> float:
+    """`99%` or `0.99` as a fraction in (0, 1]."""
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(%?)\s*", text)
+    value = float(match[1]) / (100 if match[2] else 1) if match else 0.0
+    if not 0 < value <= 1:
+        raise ConfigError("not a share", where=where, seen=text, allowed="a percentage as 99%, at most 100%")
+    return value
+
+
+def find_project(start: Path | None = None) -> Path:
+    """The folder with modelworks.yaml at or above `start` (default: the working directory)."""
+    here = (start or Path.cwd()).resolve()
+    for folder in (here, *here.parents):
+        if (folder / FILE).is_file():
+            return folder
+    raise ConfigError(f"there is no {FILE} here or above", where=str(here), hint="modelworks init TASK --data FILES")
+
+
+def load_project(folder: Path, overrides: tuple[str, ...] = ()) -> Project:
+    """Read and check the project of a folder. `overrides` are `a.b=value` strings (value in YAML)."""
+    path = folder / FILE
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read {FILE}: {error}", where=str(path)) from error
+    return parse_project(text, str(path), overrides)
+
+
+def parse_project(text: str, where: str = FILE, overrides: tuple[str, ...] = ()) -> Project:
+    """The project a YAML text describes; a ConfigError that lists every fault with its line."""
+    import yaml
+
+    try:
+        node = yaml.compose(text, Loader=_loader())
+        value = yaml.load(text, Loader=_loader())  # noqa: S506 (a SafeLoader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f"{where}:{mark.line + 1}" if mark else where
+        raise ConfigError(f"not YAML: {getattr(error, 'problem', error)}", where=place) from error
+    if not isinstance(value, dict):
+        raise ConfigError("a project is a mapping of keys", where=where, seen=value, allowed=_keys(Project))
+    for override in overrides:
+        _override(value, override)
+    _unknown_keys(value, node, Project, where, "")
+    try:
+        return msgspec.convert(value, Project, strict=True)
+    except msgspec.ValidationError as error:
+        message, _, place = str(error).partition(" - at ")
+        keys = [key for key in place.strip("`").replace("$.", "", 1).split(".") if key not in ("$", "")]
+        raise ConfigError(
+            message, where=f"{where}:{_line(node, keys)} ({'.'.join(keys)})", hint="see docs/configuration.md"
+        ) from error
+
+
+def _loader() -> Any:
+    import yaml
+
+    return getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def _override(value: dict[str, Any], text: str) -> None:
+    import yaml
+
+    keys, mark, given = text.partition("=")
+    if not mark or not keys:
+        raise ConfigError("not an override", where="--set", seen=text, allowed="a.b=value")
+    *path, last = keys.split(".")
+    for key in path:
+        value = value.setdefault(key, {})
+        if not isinstance(value, dict):
+            raise ConfigError("an override goes through a key that holds no mapping", where="--set", seen=text)
+    value[last] = yaml.load(given, Loader=_loader())  # noqa: S506 (a SafeLoader)
+
+
+def _keys(struct: type[Struct]) -> list[str]:
+    return [f.encode_name for f in msgspec.structs.fields(struct)]
+
+
+def _unknown_keys(value: dict[str, Any], node: Any, struct: type[Struct], where: str, prefix: str) -> None:
+    fields = {f.encode_name: f.type for f in msgspec.structs.fields(struct)}
+    for key, inner in value.items():
+        if key not in fields:
+            close = nearest(str(key), fields)
+            raise ConfigError(
+                f"unknown key {prefix}{key}",
+                where=f"{where}:{_line(node, [*prefix.split('.')[:-1], str(key)])}",
+                seen=str(key),
+                allowed=list(fields),
+                hint=f"did you mean {prefix}{close}?" if close else "",
+            )
+        kinds = [k for k in (fields[key], *getattr(fields[key], "__args__", ())) if isinstance(k, type)]
+        nested = next((k for k in kinds if issubclass(k, Struct)), None)
+        if nested is not None and isinstance(inner, dict):
+            _unknown_keys(inner, node, nested, where, f"{prefix}{key}.")
+
+
+def _line(node: Any, keys: list[str]) -> int:
+    """Line (from 1) of the deepest of `keys` that the composed YAML holds."""
+    line = node.start_mark.line if node is not None else 0
+    for key in keys:
+        for child, inner in getattr(node, "value", ()) if getattr(node, "id", "") == "mapping" else ():
+            if child.value == key:
+                line, node = child.start_mark.line, inner
+                break
+        else:
+            break
+    return int(line) + 1

@@ -1,0 +1,1 @@
+"""Scores with per-example statistics. One file a metric."""

@@ -1,0 +1,1 @@
+"""The closed, versioned vocabulary of pure numpy operations that programs are made of. One file an area."""
