@@ -3,11 +3,10 @@
 A task's `program(labels, body)` wraps it: variables of the input kind -> body -> post-operations -> prediction.
 So one task works with any family of its shape, and one family serves any task of that shape.
 
-| shape    | reads   | leaves                                                                              |
-|----------|---------|-------------------------------------------------------------------------------------|
-| sequence | `text`  | `logits` float32 [B, C]                                                             |
-| token    | `text`  | `logits` list of float32 [T, C]; `units` list of int32 [T, 2]: code points [start, end) of each unit (word or token) in the raw text |
-| image    | `image` | `logits` float32 [B, C]                                                             |
+- `sequence` reads `text`, leaves `logits` float32 [B, C].
+- `token` reads `text`, leaves `logits`, a list of float32 [T, C], and `units`, a list of int32 [T, 2]: the code
+  points [start, end) of each unit (word or token) in the raw text.
+- `image` reads `image`, leaves `logits` float32 [B, C].
 """
 
 from __future__ import annotations

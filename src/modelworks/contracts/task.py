@@ -61,9 +61,9 @@ def find(name: str) -> Task:
     """The task of a name or alias; a ConfigError with the nearest name when there is none."""
     known = registry.names(PACKAGE)
     if name in known:
-        found: Task = registry.leaf(PACKAGE, name, "TASK")
-        return found
-    tasks = [registry.leaf(PACKAGE, other, "TASK") for other in known]
+        task: Task = registry.leaf(PACKAGE, name, "TASK")
+        return task
+    tasks: list[Task] = [registry.leaf(PACKAGE, other, "TASK") for other in known]
     for task in tasks:
         if name in task.aliases:
             return task

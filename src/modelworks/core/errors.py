@@ -65,7 +65,7 @@ class ModelworksError(Exception):
 
     def to_dict(self) -> dict[str, Any]:
         """The same facts for `--json` and for HTTP bodies."""
-        facts = {"error": self.code, "message": self.message, "where": self.where, "hint": self.hint}
+        facts: dict[str, Any] = {"error": self.code, "message": self.message, "where": self.where, "hint": self.hint}
         if self.seen is not None:
             facts["seen"] = _short(self.seen)
         if self.allowed:
