@@ -1,0 +1,1 @@
+"""Engines order the steps of a plan. One file an engine."""

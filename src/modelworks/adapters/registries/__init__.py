@@ -1,0 +1,1 @@
+"""Registries record runs and releases. One file a registry."""

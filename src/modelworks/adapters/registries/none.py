@@ -1,0 +1,24 @@
+"""No registry: releases live in modelworks.lock and the project's folder alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from modelworks.contracts.registry import Run
+
+
+class Nowhere:
+    """Accepts everything and keeps nothing."""
+
+    def record(self, uri: str, run: Run) -> str:
+        return run.name
+
+    def register(self, uri: str, run_id: str, project: str, bundle: Path, tags: Mapping[str, str]) -> str:
+        return f"none:{project}/{tags['bundle'][:12]}"
+
+    def alias(self, uri: str, version: str, channel: str) -> None:
+        return None
+
+
+REGISTRY = Nowhere()

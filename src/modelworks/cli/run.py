@@ -1,0 +1,73 @@
+"""`modelworks run`."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from modelworks.cli import _project
+from modelworks.core import lock
+from modelworks.pipeline.execute import Executor
+
+
+@click.command()
+@click.option("--until", metavar="STEP", help="Stop after this step.")
+@click.option("--force", metavar="STEP", multiple=True, help="Make this step again even if nothing changed.")
+@click.option("--set", "overrides", metavar="KEY=VALUE", multiple=True, help="Override a key of modelworks.yaml.")
+@click.option("--engine", metavar="NAME", help="What orders the steps (default: that of modelworks.yaml).")
+@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+def command(
+    until: str | None, force: tuple[str, ...], overrides: tuple[str, ...], engine: str | None, as_json: bool
+) -> int:
+    """Run the plan: prepare, train, export, optimize, evaluate, gate, release.
+
+    Steps whose inputs, parameters and code did not change are taken from the store. Exit code 1: the gate says no."""
+    settings, executor = _project.executor(overrides)
+    for name in force:
+        executor.step(name)
+        executor.force(name)
+    plan = executor.plan
+    if until is not None:
+        executor.step(until)
+        plan = _project.until(plan, until)
+    todo = [step.name for step in plan.steps if not _settled(executor, step.name)]
+    if todo:
+        from modelworks.cli._run import work
+
+        executor = work(settings, overrides, until, engine, quiet=as_json)
+    return _tell(executor, todo, until, as_json)
+
+
+def _settled(executor: Executor, name: str) -> bool:
+    """Whether the step has nothing to do: its artifact is there, or it is a release that the verdict refused."""
+    if name != "release":
+        return executor.done(name)
+    if not executor.done("gate"):
+        return False
+    if not executor.store.record("gate", executor.keys["gate"]).facts["passed"]:
+        return True
+    bundle = executor.store.record("optimize", executor.keys["optimize"]).facts.get("bundle")
+    return executor.done(name) and any(pin.bundle == bundle for pin in lock.read(executor.project).releases)
+
+
+def _tell(executor: Executor, ran: list[str], until: str | None, as_json: bool) -> int:
+    verdict = executor.store.record("gate", executor.keys["gate"]).facts if executor.done("gate") else None
+    passed = until is not None or verdict is None or bool(verdict["passed"])
+    if as_json:
+        steps: dict[str, Any] = {
+            s.name: executor.store.record(s.name, executor.keys[s.name]).facts
+            for s in executor.plan.steps if executor.done(s.name)
+        }  # fmt: skip
+        click.echo(json.dumps({"ran": ran, "passed": passed, "steps": steps}, ensure_ascii=False))
+    elif not ran:
+        click.echo("Nothing changed: nothing to do." + (f" {_state(executor, verdict)}" if verdict else ""))
+    return 0 if passed else 1
+
+
+def _state(executor: Executor, verdict: dict[str, Any]) -> str:
+    if not verdict["passed"]:
+        return f"The gate said no: {verdict['words']}"
+    pin = lock.read(executor.project).pin("champion")
+    return f"Champion: release {pin.version}, bundle {pin.bundle[:12]}." if pin else ""

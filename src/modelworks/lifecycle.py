@@ -1,0 +1,122 @@
+"""The plan as data: which steps there are, what each takes, and which code it depends on. Stages are dotted strings."""
+
+from __future__ import annotations
+
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from modelworks.contracts.step import External, From, Plan, Step
+from modelworks.core import config, lock, paths, registry
+from modelworks.dataset.fingerprint import fingerprint
+from modelworks.pipeline.keys import all_keys
+from modelworks.pipeline.store import Store
+
+# Rooms whose source is part of the version of every step that runs the Predictor.
+RUNTIME = ("modelworks.bundle", "modelworks.ops", "modelworks.kinds")
+
+
+def plan(project: Path, settings: config.Project) -> Plan:
+    """The steps of one project, in order; reads the sources' fingerprint and the lock, and runs nothing."""
+    leaf = task_module(settings.task)
+    steps = (*_making(project, settings, leaf), _optimize(settings, leaf))
+    champion = baseline(project, Plan(steps=steps))
+    steps = (*steps, *_judging(project, settings, leaf, champion), _release(settings, champion))
+    return Plan(steps=steps)
+
+
+def baseline(project: Path, making: Plan) -> str | None:
+    """The bundle the gate compares with: the champion, or, for a candidate that was released before, the champion of
+    that time, so that the same plan keeps the same keys."""
+    pinned = lock.read(project)
+    store, keys = Store(paths.store(project)), all_keys(making)
+    if store.has("optimize", keys["optimize"]):
+        candidate = store.record("optimize", keys["optimize"]).facts.get("bundle")
+        for pin in reversed(pinned.releases):
+            if pin.bundle == candidate:
+                return pin.baseline
+    champion = pinned.pin("champion")
+    return champion.bundle if champion else None
+
+
+def task_module(name: str) -> str:
+    """The module of a task's leaf, for the version of the steps that use it; found without importing it if it can."""
+    stem = name.replace("-", "_")
+    if (registry.folder_of("modelworks.tasks") / f"{stem}.py").is_file():
+        return f"modelworks.tasks.{stem}"
+    for point in entry_points(group="modelworks.tasks"):
+        if point.name == name:
+            return point.module
+    from modelworks.contracts import task
+
+    return task_module(task.find(name).name)
+
+
+def _making(project: Path, settings: config.Project, leaf: str) -> tuple[Step, ...]:
+    data = msgspec.to_builtins(settings.data)
+    train = msgspec.to_builtins(settings.train)
+    return (
+        Step(
+            name="prepare", run="modelworks.stages.prepare:run", result="dataset",
+            inputs={"source": External(path=".", digest=fingerprint(project, data))},
+            params={"task": settings.task, "data": data},
+            code=("modelworks.dataset", "modelworks.formats", "modelworks.kinds", leaf),
+        ),
+        Step(
+            name="train", run="modelworks.stages.learn:train", result="checkpoint",
+            inputs={"dataset": From("prepare")},
+            params={"task": settings.task, "train": train},
+            code=(*RUNTIME, "modelworks.metrics", leaf),
+        ),
+        Step(
+            name="export", run="modelworks.stages.learn:export", result="bundle",
+            inputs={"dataset": From("prepare"), "checkpoint": From("train")},
+            params={"task": settings.task, "name": settings.name},
+            code=(*RUNTIME, leaf),
+        ),
+    )  # fmt: skip
+
+
+def _optimize(settings: config.Project, leaf: str) -> Step:
+    return Step(
+        name="optimize", run="modelworks.stages.optimize:run", result="bundle",
+        inputs={"dataset": From("prepare"), "bundle": From("export")},
+        params={"task": settings.task, "optimize": msgspec.to_builtins(settings.optimize)},
+        code=(*RUNTIME, "modelworks.metrics", leaf),
+    )  # fmt: skip
+
+
+def _judging(project: Path, settings: config.Project, leaf: str, champion: str | None) -> tuple[Step, ...]:
+    params = {"task": settings.task, "evaluate": msgspec.to_builtins(settings.evaluate)}
+    code = (*RUNTIME, "modelworks.metrics", leaf)
+    run = "modelworks.stages.evaluate:run"
+    bundle: dict[str, From | External] = {"dataset": From("prepare"), "bundle": From("optimize")}
+    steps = [Step(name="evaluate", run=run, result="report", inputs=bundle, params=params, code=code)]
+    gate: dict[str, From | External] = {
+        "candidate": From("evaluate"), "optimized": From("optimize"), "dataset": From("prepare"),
+    }  # fmt: skip
+    if champion is not None:
+        holder = paths.bundle(project, champion).relative_to(project)
+        inputs: dict[str, From | External] = {
+            "dataset": From("prepare"), "bundle": External(path=str(holder), digest=champion),
+        }  # fmt: skip
+        steps.append(Step(name="champion", run=run, result="report", inputs=inputs, params=params, code=code))
+        gate["champion"] = From("champion")
+    judge: dict[str, Any] = {**params, "gate": settings.gate}
+    run = "modelworks.stages.evaluate.gate:run"
+    steps.append(Step(name="gate", run=run, result="verdict", inputs=gate, params=judge, code=("modelworks.metrics",)))
+    return tuple(steps)
+
+
+def _release(settings: config.Project, champion: str | None) -> Step:
+    return Step(
+        name="release", run="modelworks.stages.release:run", result="release",
+        inputs={
+            "verdict": From("gate"), "bundle": From("optimize"), "report": From("evaluate"),
+            "checkpoint": From("train"), "dataset": From("prepare"),
+        },
+        params={"name": settings.name, "task": settings.task, "baseline": champion},
+        unkeyed={"release": msgspec.to_builtins(settings.release)},
+    )  # fmt: skip

@@ -1,0 +1,8 @@
+"""From a passed verdict to a release: the bundle kept and signed, the lock changed in one transaction, the registry
+told in the background. A registry that is slow or away never blocks or undoes a release: the lock is the truth."""
+
+from modelworks.stages.release.channels import promote, rollback
+from modelworks.stages.release.outbox import pending, start, sync
+from modelworks.stages.release.step import run
+
+__all__ = ["pending", "promote", "rollback", "run", "start", "sync"]

@@ -1,0 +1,112 @@
+"""The release step."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from modelworks.bundle import open_manifest
+from modelworks.contracts.step import Work
+from modelworks.core import files, paths
+from modelworks.core.errors import GateFailed
+from modelworks.core.lock import Pin
+from modelworks.stages.release import channels, outbox
+
+
+def run(work: Work) -> dict[str, Any]:
+    """Release the bundle when the verdict says so, else raise GateFailed; either way tell the registry."""
+    verdict = _json(work.inputs["verdict"] / "verdict.json")
+    manifest = open_manifest(work.inputs["bundle"] / "bundle")
+    passed = bool(verdict["passed"])
+    entry = _entry(work, verdict, manifest.id if passed else None)
+    if not passed:
+        outbox.put(work.project, entry)
+        outbox.start(work.project)
+        raise GateFailed(str(verdict["words"]), where="gate", hint=f"open {_shown(work, 'report.html')}")
+    keep(
+        work.project, manifest.id, work.inputs["bundle"] / "bundle", str(work.params["release"].get("signing_key", ""))
+    )
+    pin = channels.add(work.project, _pin(work, manifest.id))
+    outbox.put(work.project, entry)
+    outbox.start(work.project)
+    facts = {"version": pin.version, "bundle": pin.bundle, "channel": "champion", "report": _shown(work, "report.html")}
+    (work.output / "release.json").write_bytes(msgspec.json.encode({**facts, "scores": pin.scores}))
+    return facts
+
+
+def keep(project: Path, bundle_id: str, source: Path, signing_key: str = "") -> Path:
+    """Keep a bundle for as long as it may be served: `.modelworks/bundles/<id>/bundle`, signed when a key is given."""
+    holder = paths.bundle(project, bundle_id)
+    if not holder.exists():
+        temporary = holder.with_name(f".{bundle_id}.{os.getpid()}")
+        shutil.rmtree(temporary, ignore_errors=True)
+        with files.telling(holder):
+            temporary.mkdir(parents=True)
+            shutil.copytree(source, temporary / "bundle", copy_function=_link)
+        if signing_key:
+            from modelworks.bundle.signing import sign
+
+            sign(temporary / "bundle", project / signing_key)
+        files.commit_folder(temporary, holder)
+    return holder / "bundle"
+
+
+def _link(source: str, target: str) -> str:
+    """Hard-link (the store and the bundles share bytes), or copy across file systems."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+    return target
+
+
+def _pin(work: Work, bundle_id: str) -> Pin:
+    report = _json(work.inputs["report"] / "report.json")
+    return Pin(
+        bundle=bundle_id, version=0, baseline=work.params["baseline"],
+        scores={name: score["value"] for name, score in report["scores"].items() if score["value"] is not None},
+        dataset=report["dataset"],
+        released=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    )  # fmt: skip
+
+
+def _entry(work: Work, verdict: dict[str, Any], bundle_id: str | None) -> outbox.Entry:
+    report = _json(work.inputs["report"] / "report.json")
+    checkpoint = _json(work.inputs["checkpoint"] / "checkpoint.json")
+    settings = work.params["release"]
+    return outbox.Entry(
+        key=work.inputs["verdict"].name, registry=settings["registry"], uri=settings["uri"],
+        project=str(work.params["name"]),
+        params=_flat({"task": work.params["task"], "family": checkpoint["family"], "options": checkpoint["options"]}),
+        metrics={n: s["value"] for n, s in report["scores"].items() if s["value"] is not None},
+        curves={n: [(int(s), float(v)) for s, v in c] for n, c in _curves(work).items()},
+        tags={"dataset": report["dataset"], "verdict": "passed" if verdict["passed"] else "failed"},
+        files=tuple(str(work.inputs["verdict"] / name) for name in ("report.html", "verdict.md", "verdict.json")),
+        bundle=bundle_id, channel="champion" if bundle_id else None,
+    )  # fmt: skip
+
+
+def _curves(work: Work) -> dict[str, list[list[float]]]:
+    path = work.inputs["checkpoint"] / "history.json"
+    return _json(path) if path.exists() else {}
+
+
+def _flat(value: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, inner in value.items():
+        flat.update(_flat(inner, f"{prefix}{name}.") if isinstance(inner, dict) else {f"{prefix}{name}": inner})
+    return flat
+
+
+def _json(path: Path) -> Any:
+    return msgspec.json.decode(path.read_bytes())
+
+
+def _shown(work: Work, name: str) -> str:
+    path = work.inputs["verdict"] / name
+    return str(path.relative_to(work.project)) if path.is_relative_to(work.project) else str(path)
