@@ -1,0 +1,1 @@
+"""What runs a graph file: a leaf `<engine>.py` sets `ENGINE`, a function (file, Graph, Runtime) -> callable."""

@@ -1,0 +1,230 @@
+"""Runs a Program: one straight line, compiled once.
+
+Each call becomes a `_Step`: a function, positions of its inputs and outputs in a list of variables, and the positions
+that no later step reads (emptied at once, so that big intermediates die early).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from modelworks.contracts import op as ops
+from modelworks.contracts.family import Graph
+from modelworks.contracts.program import Call, Program
+from modelworks.core.errors import BundleError
+from modelworks.kinds import Kind
+from modelworks.kinds.base import named
+
+Run = Callable[[Mapping[str, np.ndarray]], Mapping[str, np.ndarray]]
+
+
+class Row:
+    """One prepared input: the variables later calls read, and its length (cost) for batching."""
+
+    __slots__ = ("length", "values")
+
+    def __init__(self, values: tuple[Any, ...], length: int) -> None:
+        self.values, self.length = values, length
+
+
+class _Tools:
+    """What one call may reach: the graphs and resources it declares."""
+
+    __slots__ = ("_graphs", "_resources", "_where")
+
+    def __init__(self, call: Call, graphs: Mapping[str, Run], resources: Mapping[str, Any]) -> None:
+        self._where = call.op
+        self._graphs = {name: graphs[name] for name in call.graphs}
+        self._resources = {name: resources[name] for name in call.resources}
+
+    def run(self, graph: str, feeds: Mapping[str, np.ndarray]) -> Any:
+        return self._reach(self._graphs, graph)(feeds)
+
+    def resource(self, name: str) -> Any:
+        return self._reach(self._resources, name)
+
+    def _reach(self, table: Mapping[str, Any], name: str) -> Any:
+        if name not in table:
+            raise BundleError(
+                "the call does not declare this", where=str(self._where), seen=name, allowed=sorted(table)
+            )
+        return table[name]
+
+
+class _Step:
+    """A compiled call."""
+
+    __slots__ = ("dead", "function", "inputs", "outputs")
+
+    def __init__(self, function: Callable[..., Any], inputs: list[int], outputs: list[int], dead: list[int]) -> None:
+        self.function, self.inputs, self.outputs, self.dead = function, inputs, outputs, dead
+
+    def __call__(self, variables: list[Any]) -> None:
+        result = self.function(*[variables[i] for i in self.inputs])
+        if len(self.outputs) == 1:
+            variables[self.outputs[0]] = result
+        else:
+            for position, value in zip(self.outputs, result, strict=True):
+                variables[position] = value
+        for position in self.dead:
+            variables[position] = None
+
+
+class Interpreter:
+    """A program over graphs and resources.
+
+    Args:
+        program: checked by the caller (`Program.check`).
+        graphs: name -> function from arrays by input name to arrays by output name.
+        resources: name -> opened resource (`open_resources`).
+        entries: the graphs' entries of the manifest, which give the order of inputs and outputs; a graph without an
+            entry is fed under the names of the call's variables.
+        input, prediction: names of kinds; needed to run from kind to kind, not for `rowwise`.
+    """
+
+    def __init__(
+        self, program: Program, graphs: Mapping[str, Run], resources: Mapping[str, Any], *,
+        entries: Iterable[Graph] = (), input: str = "", prediction: str = "",
+    ) -> None:  # fmt: skip
+        self.program = program
+        names = [*program.inputs, *program.state, *(name for call in program.calls for name in call.outputs)]
+        self._names = names
+        self._position = {name: i for i, name in enumerate(names)}
+        self._first = _leading(program)
+        by_name = {entry.name: entry for entry in entries}
+        functions = [_function(call, graphs, resources, by_name) for call in program.calls]
+        self._steps = [
+            _Step(function, self._at(call.inputs), self._at(call.outputs), self._at(dead))
+            for function, call, dead in zip(functions, program.calls, _last_uses(program), strict=True)
+        ]
+        self._live = self._at(sorted(_read_after(program, self._first), key=names.index))
+        self._length = self._position[program.length] if program.length else -1
+        self._fields = _fields(input, program.inputs) if input else []
+        self._prediction = named(prediction) if prediction else Kind
+        self._outputs = [(field, self._position[name]) for field, name in program.outputs.items()]
+        self._state = [(self._position[old], self._position[new]) for old, new in program.state.items()]
+
+    def _at(self, names: Iterable[str]) -> list[int]:
+        return [self._position[name] for name in names]
+
+    def prepare(self, inputs: Sequence[Kind]) -> list[Row]:
+        """The row-wise calls the program begins with: one Row an input."""
+        variables = self._begin(inputs)
+        lengths = [1] * len(inputs)
+        for number in range(self._first):
+            self._steps[number](variables)
+            if self._length in self._steps[number].outputs:
+                lengths = [len(value) for value in variables[self._length]]
+        columns = [variables[i] for i in self._live]
+        rows = zip(*columns, strict=True) if columns else [()] * len(inputs)
+        return [Row(values, length) for values, length in zip(rows, lengths, strict=True)]
+
+    def rowwise(self, inputs: Sequence[Kind]) -> list[dict[str, Any]]:
+        """The variables of the row-wise calls by name, one dict an input: what training reads."""
+        variables = self._begin(inputs)
+        kept: dict[str, Any] = {}
+        for step in self._steps[: self._first]:
+            kept.update((self._names[i], variables[i]) for i in step.inputs)
+            step(variables)
+            kept.update((self._names[i], variables[i]) for i in step.outputs if variables[i] is not None)
+        return [{name: values[i] for name, values in kept.items()} for i in range(len(inputs))]
+
+    def finish(self, rows: Sequence[Row], state: dict[int, Any] | None = None) -> list[Kind]:
+        """The rest of the program over prepared rows, as one batch. `state` is read and replaced in place."""
+        if not rows:
+            return []
+        variables: list[Any] = [None] * len(self._names)
+        if self._live:
+            for position, column in zip(self._live, zip(*[row.values for row in rows], strict=True), strict=True):
+                variables[position] = list(column)
+        for old, _ in self._state:
+            variables[old] = (state or {}).get(old)
+        for step in self._steps[self._first :]:
+            step(variables)
+        if state is not None:
+            state.update((old, variables[new]) for old, new in self._state)
+        return self._predictions(variables, len(rows))
+
+    def run(self, inputs: Sequence[Kind]) -> list[Kind]:
+        """All inputs as one batch."""
+        return self.finish(self.prepare(inputs))
+
+    def _begin(self, inputs: Sequence[Kind]) -> list[Any]:
+        variables: list[Any] = [None] * len(self._names)
+        for position, field in enumerate(self._fields):
+            variables[position] = [getattr(value, field) for value in inputs]
+        return variables
+
+    def _predictions(self, variables: list[Any], count: int) -> list[Kind]:
+        columns = [variables[position] for _, position in self._outputs]
+        fields = [field for field, _ in self._outputs]
+        if any(len(column) != count for column in columns):
+            raise BundleError("the program left another number of rows than it was given", where="program", seen=count)
+        kind = self._prediction
+        return [msgspec.convert(dict(zip(fields, row, strict=True)), kind) for row in zip(*columns, strict=True)]
+
+
+def _leading(program: Program) -> int:
+    """How many calls to begin with are row-wise and free of state."""
+    rowwise, _ = program.split()
+    tainted = set(program.state)
+    for number, call in enumerate(rowwise):
+        if tainted & set(call.inputs):
+            return number
+    return len(rowwise)
+
+
+def _kept(program: Program) -> set[str]:
+    return {*program.outputs.values(), *program.state.values()}
+
+
+def _read_after(program: Program, first: int) -> set[str]:
+    """Variables made before call `first` that it or a later one, or the caller, reads."""
+    made = {*program.inputs, *(name for call in program.calls[:first] for name in call.outputs)}
+    read = {name for call in program.calls[first:] for name in call.inputs}
+    return made & (read | _kept(program))
+
+
+def _last_uses(program: Program) -> list[list[str]]:
+    """For each call the variables that are read there for the last time."""
+    alive = _kept(program) | ({program.length} if program.length else set())
+    dead: list[list[str]] = []
+    for call in reversed(program.calls):
+        touched = {*call.inputs, *call.outputs}
+        dead.append(sorted(touched - alive))
+        alive |= touched
+    return dead[::-1]
+
+
+def _fields(input: str, inputs: Mapping[str, str]) -> list[str]:
+    """Attribute names of the input kind, in the order of the program's inputs."""
+    attributes = {f.encode_name: f.name for f in msgspec.structs.fields(named(input))}
+    for field in inputs.values():
+        if field not in attributes:
+            raise BundleError(
+                f"{input} has no such field", where="program, inputs", seen=field, allowed=list(attributes)
+            )
+    return [attributes[field] for field in inputs.values()]
+
+
+def _function(
+    call: Call, graphs: Mapping[str, Run], resources: Mapping[str, Any], entries: Mapping[str, Graph]
+) -> Callable[..., Any]:
+    if call.op is not None:
+        return partial(ops.find(call.op).run, _Tools(call, graphs, resources), **call.params)
+    entry = entries.get(str(call.graph))
+    inputs, outputs = (entry.inputs, entry.outputs) if entry else (call.inputs, call.outputs)
+    if len(inputs) != len(call.inputs) or len(outputs) != len(call.outputs):
+        raise BundleError("a call and its graph differ in inputs or outputs", where=f"program, graph {call.graph}")
+    run = graphs[str(call.graph)]
+
+    def feed(*arrays: np.ndarray) -> Any:
+        answer = run(dict(zip(inputs, arrays, strict=True)))
+        return answer[outputs[0]] if len(outputs) == 1 else [answer[name] for name in outputs]
+
+    return feed

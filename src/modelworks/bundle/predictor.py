@@ -1,0 +1,152 @@
+"""THE Predictor: runs a bundle. Evaluation, gate, optimizer, batch files and server all call it, and nothing else."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from modelworks.bundle import archive, selftest, sessions
+from modelworks.bundle.interpreter import Interpreter, Row
+from modelworks.bundle.manifest import Limits, Manifest
+from modelworks.bundle.verify import verify_folder
+from modelworks.core.errors import ModelworksError, RequestError
+from modelworks.kinds import Image, Kind, Text
+
+
+class Predictor:
+    """An opened bundle. Several threads may share one: it keeps nothing between calls.
+
+    Attributes:
+        manifest: what the bundle says of itself.
+        id: the bundle's id.
+        folder: where its files lie (a temporary folder for a .zip).
+    """
+
+    def __init__(self, manifest: Manifest, interpreter: Interpreter, folder: Path) -> None:
+        self.manifest, self.id, self.folder = manifest, manifest.id, folder
+        self._interpreter = interpreter
+        self._unpacked: contextlib.ExitStack | None = None
+
+    @classmethod
+    def open(cls, path: Path | str, *, threads: int | None = None, require_signature: Path | None = None) -> Predictor:
+        """Open a bundle, a folder or a .zip: verify → known ops → sessions → self-test.
+
+        Args:
+            path: folder or .zip.
+            threads: threads inside one graph call; the manifest's runtime when None.
+            require_signature: public key (PEM); an unsigned or otherwise signed bundle is refused.
+
+        Raises:
+            BundleError: it is damaged, altered, unsafe, of an unknown version, or answers otherwise than when made.
+        """
+        with contextlib.ExitStack() as stack:
+            folder = stack.enter_context(archive.opened(Path(path)))
+            manifest = verify_folder(folder, require_signature)
+            predictor = cls(manifest, sessions.interpreter(folder, manifest, threads), folder)
+            selftest.check(folder, manifest.input, predictor.predict)
+            predictor._unpacked = stack.pop_all()
+        return predictor
+
+    def prepare(self, inputs: Sequence[Kind]) -> list[Row]:
+        """Check inputs and run the row-wise calls: one Row an input. Rows of several requests may be mixed.
+
+        Raises:
+            RequestError: an input contradicts itself (400), is of another kind (400), or too large (413).
+        """
+        for number, value in enumerate(inputs):
+            check_input(value, self.manifest.input, self.manifest.limits, f"input {number}")
+        try:
+            return self._interpreter.prepare(inputs)
+        except ModelworksError:
+            self._blame(inputs)
+            raise
+
+    def _blame(self, inputs: Sequence[Kind]) -> None:
+        """Raise again for the first input that fails alone, saying which it is."""
+        for number, value in enumerate(inputs if len(inputs) > 1 else ()):
+            try:
+                self._interpreter.prepare([value])
+            except ModelworksError as error:
+                error.where = f"input {number}" + (f", {error.where}" if error.where else "")
+                raise
+
+    def finish(self, rows: Sequence[Row]) -> list[Kind]:
+        """Predictions of prepared rows, run as one batch, in order. Each row's answer does not depend on the others
+        (docs/decisions/0003-same-bytes.md)."""
+        return self._interpreter.finish(rows)
+
+    def predict(self, inputs: Sequence[Kind]) -> list[Kind]:
+        """Predictions in order. Batches are made of rows of similar length."""
+        if self.manifest.program.state:
+            return self.session().predict(inputs)
+        rows = self.prepare(inputs)
+        answers: list[Any] = [None] * len(rows)
+        for batch in self.batches(rows):
+            for i, answer in zip(batch, self.finish([rows[i] for i in batch]), strict=True):
+                answers[i] = answer
+        return answers
+
+    def predict_iter(self, inputs: Iterable[Kind], *, window: int = 1024) -> Iterator[Kind]:
+        """Predictions of a stream, in order, in constant memory: `window` inputs at a time are batched by length."""
+        stream = iter(inputs)
+        predictor = self.session() if self.manifest.program.state else self
+        while chunk := list(itertools.islice(stream, window)):
+            yield from predictor.predict(chunk)
+
+    def batches(self, rows: Sequence[Row]) -> Iterator[list[int]]:
+        """Positions of rows, grouped by length: at most `runtime.batch` rows and `runtime.budget` padded length."""
+        runtime = self.manifest.runtime
+        batch: list[int] = []
+        for i in sorted(range(len(rows)), key=lambda i: rows[i].length):
+            if batch and (len(batch) >= runtime.batch or (len(batch) + 1) * rows[i].length > runtime.budget):
+                yield batch
+                batch = []
+            batch.append(i)
+        if batch:
+            yield batch
+
+    def session(self) -> Session:
+        """A Predictor that keeps the program's state variables between calls. Not for several threads at once."""
+        session = Session(self.manifest, self._interpreter, self.folder)
+        session._unpacked = self._unpacked
+        return session
+
+
+class Session(Predictor):
+    """A Predictor with memory: inputs run in the order given, one batch a call."""
+
+    def __init__(self, manifest: Manifest, interpreter: Interpreter, folder: Path) -> None:
+        super().__init__(manifest, interpreter, folder)
+        self._state: dict[int, Any] = {}
+
+    def finish(self, rows: Sequence[Row]) -> list[Kind]:
+        return self._interpreter.finish(rows, self._state)
+
+    def predict(self, inputs: Sequence[Kind]) -> list[Kind]:
+        return self.finish(self.prepare(inputs))
+
+
+def check_input(value: Kind, kind: str, limits: Limits, where: str) -> None:
+    """Raise RequestError for an input of another kind, one that contradicts itself, or one beyond the limits."""
+    if value.name != kind:
+        raise RequestError("another kind of input is needed", where=where, seen=value.name, allowed=(kind,))
+    try:
+        value.check()
+    except ValueError as error:
+        raise RequestError(str(error), where=where) from error
+    most, unit = _limit(value, limits)
+    if most is not None and value.size() > most:
+        raise RequestError(
+            "the input is too large", status=413, where=where, seen=f"{value.size()} {unit}", allowed=f"{most} {unit}"
+        )
+
+
+def _limit(value: Kind, limits: Limits) -> tuple[int | None, str]:
+    if isinstance(value, Text):
+        return limits.max_characters, "characters"
+    if isinstance(value, Image):
+        return limits.max_bytes, "bytes"
+    return None, ""
