@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -15,6 +16,16 @@ from modelworks.core import registry
 from modelworks.kinds import Kind
 
 PACKAGE = "modelworks.metrics"
+
+
+class Statistics(Protocol):
+    """What a metric remembers of one example."""
+
+    def __call__(
+        self, target: Kind, prediction: Kind, labels: Sequence[str], input: Kind | None = None
+    ) -> np.ndarray:
+        """Float64 array that is all the score needs of this example. `input` matters to few metrics (surface forms);
+        callers that score a whole task pass it always."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,8 +36,7 @@ class Metric:
     signature: str
     """Scorer, scheme, tokenizer, thresholds and version in one string, as `entity_f1|scheme:IOB2|mode:strict|v1`."""
     higher_is_better: bool
-    statistics: Callable[[Kind, Kind, Sequence[str]], np.ndarray]
-    """(target, prediction, labels) -> float64 array that is all the score needs of this example."""
+    statistics: Statistics
     score: Callable[[Sequence[np.ndarray], np.ndarray], np.ndarray]
     """(statistics of n examples, weights float64 [r, n]) -> scores float64 [r]; NaN where undefined."""
     floor: float = 0.0

@@ -1,0 +1,29 @@
+"""From rows to one array."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from modelworks.contracts.op import Tools, op
+
+
+@op("batch.pad.v1")
+def pad(
+    tools: Tools, rows: Sequence[np.ndarray], *, value: float = 0, minimum: int = 1
+) -> tuple[np.ndarray, np.ndarray]:
+    """Arrays [T, …] of unlike T -> [B, longest, …] of the same dtype, filled up with `value`, and the mask int64
+    [B, longest]: 1 for what is there, 0 for the filling. At least `minimum` long: a graph never sees an empty axis."""
+    lengths = np.array([len(row) for row in rows], dtype=np.int64)
+    longest = max(int(lengths.max(initial=0)), minimum)
+    padded = np.full((len(rows), longest, *rows[0].shape[1:]), value, dtype=rows[0].dtype)
+    for place, row in zip(padded, rows, strict=True):
+        place[: len(row)] = row
+    return padded, (np.arange(longest) < lengths[:, None]).astype(np.int64)
+
+
+@op("batch.stack.v1")
+def stack(tools: Tools, rows: Sequence[np.ndarray]) -> np.ndarray:
+    """Arrays of one shape -> [B, …]."""
+    return np.stack(list(rows))
