@@ -1,0 +1,214 @@
+"""What all table formats share: which column is which field, and a row as an Example.
+
+A *field* is a field of the input or target kind (`text`, `label`, `spans`…) or one of `id`, `group`, `time`, `split`.
+Its column is the one the user names, else one with a usual name, else (for the text and the label) the one whose
+values look like it. All further columns go to `Example.meta`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from modelworks.contracts.format import Bad, Reading
+from modelworks.core.errors import DataError
+from modelworks.formats import _spans
+from modelworks.formats._splits import split_of
+from modelworks.kinds import KINDS, Example, Kind
+
+SAMPLE = 200
+
+USUAL: dict[str, tuple[str, ...]] = {
+    "text": ("text", "sentence", "content", "review", "tweet", "message", "body", "comment", "utterance", "document",
+             "query", "input", "question", "title"),
+    "label": ("label", "labels", "class", "category", "sentiment", "target", "intent", "topic", "emotion", "polarity",
+              "stars", "rating", "tag", "output", "y"),
+    "image": ("image", "img", "picture", "photo", "image_path", "file_name", "filename", "file", "path"),
+    "spans": ("spans", "entities", "ents", "annotations"),
+    "tokens": ("tokens", "words"),
+    "tags": ("ner_tags", "tags", "ner", "labels"),
+    "id": ("id", "guid", "uid", "example_id", "sent_id"),
+    "group": ("group", "group_id", "user_id", "user", "author", "patient", "patient_id", "session", "doc_id"),
+    "time": ("time", "timestamp", "datetime", "date", "created_at"),
+    "split": ("split", "partition", "subset"),
+}  # fmt: skip
+EXTRA = ("id", "group", "time", "split")
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """An opened table: names of its columns, and (line, row or fault) for each row."""
+
+    names: list[str]
+    rows: Iterator[tuple[int, dict[str, Any] | Bad]]
+
+
+Opener = Callable[[Path, Reading], Table]
+
+
+def read(path: Path, reading: Reading, opener: Opener) -> Iterator[Example | Bad]:
+    """Stream the examples of a table."""
+    table = opener(path, reading)
+    sample = list(islice(table.rows, SAMPLE))
+    columns = match(path, table.names, [row for _, row in sample if isinstance(row, dict)], reading)
+    for line, row in chain(sample, table.rows):
+        where = f"{path}:{line}"
+        yield row if isinstance(row, Bad) else example(row, columns, reading, where, f"{path.name}:{line}")
+
+
+def guess(path: Path, reading: Reading, opener: Opener) -> dict[str, str]:
+    """Field -> column as `read` takes them."""
+    table = opener(path, reading)
+    sample = [row for _, row in islice(table.rows, SAMPLE) if isinstance(row, dict)]
+    return match(path, table.names, sample, reading)
+
+
+def match(path: Path, names: list[str], sample: list[dict[str, Any]], reading: Reading) -> dict[str, str]:
+    """Field -> column; a DataError for a column that is not there or a needed field without one."""
+    columns = dict(reading.columns)
+    for field, column in columns.items():
+        if column not in names:
+            raise DataError(f"there is no column {column!r} for `{field}`", where=str(path), seen=column, allowed=names)
+    for field in (*fields(reading), *EXTRA):
+        if field not in columns and (column := _usual(field, names, set(columns.values()))):
+            columns[field] = column
+    for field in _missing(columns, reading):
+        column = _alike(field, names, sample, set(columns.values()))
+        if column is None:
+            raise DataError(
+                f"no column looks like `{field}`", where=str(path), allowed=names or "a header with names of columns",
+                hint=f"name it in modelworks.yaml: data: {{columns: {{{field}: NAME}}}}",
+            )  # fmt: skip
+        columns[field] = column
+    return columns
+
+
+def fields(reading: Reading) -> list[str]:
+    """The fields of the input and target kinds that columns may hold."""
+    found = [field.encode_name for field in msgspec.structs.fields(KINDS[reading.input])]
+    if reading.target == "spans":
+        return [*found, "spans", "tokens", "tags"]
+    if reading.target:
+        found += [field.encode_name for field in msgspec.structs.fields(KINDS[reading.target])]
+    return found
+
+
+def _missing(columns: Mapping[str, str], reading: Reading) -> list[str]:
+    if reading.target == "spans":
+        if {"tokens", "tags"} <= set(columns):
+            return []
+        return [field for field in ("text", "spans") if field not in columns]
+    return [field for field in fields(reading) if field not in columns]
+
+
+def _usual(field: str, names: list[str], taken: set[str]) -> str | None:
+    plain = {name.strip().lower().replace(" ", "_").replace("-", "_"): name for name in reversed(names)}
+    for candidate in USUAL.get(field, (field,)):
+        if candidate in plain and plain[candidate] not in taken:
+            return plain[candidate]
+    return None
+
+
+def _alike(field: str, names: list[str], sample: list[dict[str, Any]], taken: set[str]) -> str | None:
+    """The free column whose values look like the field: the longest text, or the fewest distinct labels."""
+    free = {
+        name: [str(row[name]) for row in sample if row.get(name) is not None] for name in names if name not in taken
+    }
+    free = {name: values for name, values in free.items() if values}
+    if not free:
+        return None
+    if field == "text":
+        name = max(free, key=lambda name: sum(map(len, free[name])) / len(free[name]))
+        return name if any(not _number(value) for value in free[name]) else None
+    if field == "label":
+        few = {name: len(set(values)) for name, values in free.items() if max(map(len, values)) <= 60}
+        few = {name: count for name, count in few.items() if count <= max(2, len(free[name]) // 2)}
+        return min(few, key=lambda name: (few[name] == 1, few[name])) if few else None
+    return None
+
+
+def _number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def example(row: dict[str, Any], columns: Mapping[str, str], reading: Reading, where: str, id_: str) -> Example | Bad:
+    """A row as an Example, or as Bad."""
+    try:
+        if reading.target == "spans" and "tokens" in columns and "tags" in columns:
+            source, target = _spans.from_tokens(row[columns["tokens"]], row[columns["tags"]])
+        else:
+            source = _kind(reading.input, row, columns)
+            target = _target(reading.target, row, columns, source)
+        for value in (source, target):
+            if value is not None:
+                value.check()
+    except (ValueError, TypeError, msgspec.ValidationError) as error:
+        return Bad(where, str(error), seen=_brief(row))
+    given = row.get(columns.get("id", ""))
+    split = split_of(str(row.get(columns.get("split", ""), "")))
+    return Example(str(given) if given not in (None, "") else id_, source, target, _meta(row, columns), split, where)
+
+
+def _kind(name: str, row: dict[str, Any], columns: Mapping[str, str]) -> Kind:
+    values = {}
+    for field in msgspec.structs.fields(KINDS[name]):
+        value = row.get(columns[field.encode_name])
+        values[field.name] = _image(value) if field.type is bytes else _plain(value, field.encode_name, field.type)
+    return KINDS[name](**values)
+
+
+def _plain(value: Any, field: str, wanted: Any) -> Any:
+    if wanted is not str:
+        return msgspec.convert(value, wanted, strict=False)
+    if value is None or (isinstance(value, str) and not value.strip()):
+        raise ValueError(f"the {field} is empty")
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    if isinstance(value, (list, dict)):
+        raise ValueError(f"the {field} is a {type(value).__name__}, not one value")
+    return value if field == "text" else str(value).strip()
+
+
+def _image(value: Any) -> bytes:
+    if isinstance(value, dict):
+        value = value.get("bytes")
+    if not isinstance(value, bytes):
+        raise ValueError("the image is not given as bytes")
+    return value
+
+
+def _target(name: str, row: dict[str, Any], columns: Mapping[str, str], source: Kind) -> Kind | None:
+    if not name:
+        return None
+    if name == "spans":
+        return _spans.from_plain(row.get(columns["spans"]), getattr(source, "text", ""))
+    return _kind(name, row, columns)
+
+
+def _meta(row: dict[str, Any], columns: Mapping[str, str]) -> dict[str, str]:
+    used = {column: field for field, column in columns.items()}
+    meta = {}
+    for name, value in row.items():
+        field = used.get(name)
+        if value in (None, "") or isinstance(value, (bytes, list, dict)):
+            continue
+        if field is None or field in ("group", "time"):
+            meta[field or str(name)] = str(value)
+    return meta
+
+
+def _brief(row: dict[str, Any]) -> str:
+    shown = {name: "…bytes" if isinstance(value, bytes) else value for name, value in row.items()}
+    text = str(shown)
+    return text if len(text) <= 120 else f"{text[:119]}…"
