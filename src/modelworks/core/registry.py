@@ -25,6 +25,16 @@ def folder_of(package: str) -> Path:
     return Path(next(iter(spec.submodule_search_locations))).joinpath(*rest)
 
 
+def source_of(module: str) -> Path:
+    """The file of a module, or the folder of a package, found without importing it (its parents neither)."""
+    if "." not in module:
+        spec = importlib.util.find_spec(module)
+        if spec is not None and not spec.submodule_search_locations and spec.origin:
+            return Path(spec.origin)
+    path = folder_of(module)
+    return path if path.is_dir() else path.with_suffix(".py")
+
+
 def names(package: str) -> list[str]:
     """Names of all leaves of a folder: its own files, then those that installed packages add."""
     own = [p.stem.replace("_", "-") for p in folder_of(package).glob("*.py") if not p.stem.startswith("_")]

@@ -6,14 +6,13 @@ its network family, the ops). `unkeyed` parameters are left out by rule: they ca
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from modelworks.contracts.step import External, Plan, Step
 from modelworks.core.hashing import digest, source_digest
-from modelworks.core.registry import folder_of
+from modelworks.core.registry import source_of
 
 
 def ingredients(plan: Plan, step: Step, keys: dict[str, str] | None = None) -> dict[str, Any]:
@@ -51,8 +50,7 @@ _versions: dict[str, str] = {}
 def version(module: str) -> str:
     """Hash of the source of a module, or of all modules of a package; nothing is imported."""
     if module not in _versions:
-        path = folder_of(module)
-        _versions[module] = source_digest([path if path.is_dir() else path.with_suffix(".py")])
+        _versions[module] = source_digest([source_of(module)])
     return _versions[module]
 
 
@@ -63,9 +61,3 @@ def _step_key(plan: Plan, name: str, keys: dict[str, str]) -> str:
             raise KeyError(f"the plan has no step {name!r}")
         keys[name] = key(plan, step, keys)
     return keys[name]
-
-
-def sources(step: Step) -> list[Path]:
-    """The files and folders whose source is the step's version."""
-    paths = [folder_of(module) for module in sorted({step.run.partition(":")[0], *step.code})]
-    return [path if path.is_dir() else path.with_suffix(".py") for path in paths]
