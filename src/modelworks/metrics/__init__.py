@@ -1,1 +1,1 @@
-"""Scores with per-example statistics. One file a metric."""
+"""Scores: per-example statistics and a score over any weighting of examples. One leaf a metric."""

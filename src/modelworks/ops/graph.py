@@ -32,14 +32,13 @@ def windows(
         raise ValueError(f"size {size} leaves {room} positions for windows that begin every {stride}")
     lengths = [len(row) for row in inputs[0]]
     cuts = [(row, a, b) for row, length in enumerate(lengths) for a, b in _cuts(length, room, stride)]
-    nothing = [None] * len(feeds)
-    frame = list(zip(feeds, inputs, pad or [0] * len(feeds), first or nothing, last or nothing, strict=True))
+    edges = [(pad[i] if pad else 0, first[i] if first else None, last[i] if last else None) for i in range(len(feeds))]
     pieces: list[np.ndarray] = [np.empty(0)] * len(cuts)
     for group in _groups(cuts, len(lengths)):
         taken = [cuts[index] for index in group]
         arrays = {
-            name: _feed([values[row][a:b] for row, a, b in taken], filling, head, tail)
-            for name, values, filling, head, tail in frame
+            name: _feed([values[row][a:b] for row, a, b in taken], *edge)
+            for name, values, edge in zip(feeds, inputs, edges, strict=True)
         }
         if mask:
             arrays[mask] = _mask([b - a + before + after for _, a, b in taken])
@@ -65,15 +64,16 @@ def _groups(cuts: list[tuple[int, int, int]], rows: int) -> list[list[int]]:
     return [order[n : n + together] for n in range(0, len(order), together)]
 
 
-def _feed(rows: list[np.ndarray], before: int, after: int, pad: int, first: int | None, last: int | None) -> np.ndarray:
+def _feed(rows: list[np.ndarray], pad: int, first: int | None, last: int | None) -> np.ndarray:
+    before, after = int(first is not None), int(last is not None)
     longest = max(max(len(row) for row in rows) + before + after, 1)
     batch = np.full((len(rows), longest, *rows[0].shape[1:]), pad, dtype=rows[0].dtype)
-    if before:
+    if first is not None:
         batch[:, 0] = first
     for place, row in zip(batch, rows, strict=True):
         end = before + len(row)
         place[before:end] = row
-        if after:
+        if last is not None:
             place[end] = last
     return batch
 

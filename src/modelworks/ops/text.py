@@ -6,7 +6,6 @@ import functools
 import re
 import sys
 import unicodedata
-import zlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -184,92 +183,3 @@ def word_of_units(spans: np.ndarray, units: np.ndarray) -> np.ndarray:
     found = np.searchsorted(spans[:, 0], last, side="right") - 1
     inside = (found >= 0) & (last < spans[np.maximum(found, 0), 1]) & (units[:, 0] < units[:, 1])
     return np.where(inside, found, -1)
-
-
-def normal_word(word: str) -> str:
-    """A word as vocabularies hold it: lower case, every digit `0`, addresses `<url>`, mentions `<user>`."""
-    kind = SHAPES[word_shape(word)]
-    if kind in ("address", "mention"):
-        return "<url>" if kind == "address" else "<user>"
-    return re.sub(r"\d", "0", word.lower())
-
-
-@op("text.lookup.v1", rowwise=True)
-def lookup(
-    tools: Tools, words: Sequence[Sequence[str]], *, vocabulary: str = "vocabulary", unknown: int = 1
-) -> list[np.ndarray]:
-    """Ids int64 [T] of the words of each text: `normal_word` looked up in the JSON object {word: id} that resource
-    `vocabulary` holds; `unknown` for others."""
-    ids = tools.resource(vocabulary)
-    return [np.array([ids.get(normal_word(word), unknown) for word in row], dtype=np.int64) for row in words]
-
-
-@op("text.grams.v1", rowwise=True)
-def grams(
-    tools: Tools, words: Sequence[Sequence[str]], *, buckets: int, shortest: int = 2, longest: int = 4, most: int = 24
-) -> list[np.ndarray]:
-    """Character n-grams of each word, hashed: int64 [T, most], 1 to `buckets`, filled up with 0.
-
-    A word is `^word$` in its own casing with digits `0` (`<url>`, `<user>` as in `normal_word`); a gram's id is
-    CRC-32 of its UTF-8 modulo `buckets`, plus 1. Shorter grams first; of more than `most` the first and last halves
-    stay, which keeps both ends of a word."""
-    return [
-        np.array([_grams(word, buckets, shortest, longest, most) for word in row], dtype=np.int64).reshape(-1, most)
-        for row in words
-    ]
-
-
-@functools.lru_cache(maxsize=65536)
-def _grams(word: str, buckets: int, shortest: int, longest: int, most: int) -> tuple[int, ...]:
-    normal = normal_word(word)
-    framed = f"^{normal if normal[0] == '<' and len(normal) > 1 else re.sub(r'[0-9]', '0', word)}$"
-    found = [
-        zlib.crc32(framed[i : i + n].encode()) % buckets + 1
-        for n in range(shortest, longest + 1)
-        for i in range(len(framed) - n + 1)
-    ]
-    if len(found) > most:
-        found = found[: most // 2] + found[len(found) - (most - most // 2) :]
-    return tuple(found + [0] * (most - len(found)))
-
-
-@op("text.ngrams.v1", rowwise=True)
-def ngrams(
-    tools: Tools, texts: Sequence[str], *, vocabulary: str = "vocabulary", words: Sequence[int] = (1, 2),
-    characters: Sequence[int] = (2, 5),
-) -> list[np.ndarray]:  # fmt: skip
-    """Which known n-grams a text holds: sorted unique int32 positions of `ngram_hashes` in resource `vocabulary`, a
-    sorted uint32 array; those it lacks are left out."""
-    known = tools.resource(vocabulary)
-    return [_positions(ngram_hashes(text, words, characters), known) for text in texts]
-
-
-def _positions(hashes: np.ndarray, known: np.ndarray) -> np.ndarray:
-    if not len(known):
-        return np.empty(0, dtype=np.int32)
-    at = np.minimum(np.searchsorted(known, hashes), len(known) - 1)
-    return np.asarray(at[known[at] == hashes], dtype=np.int32)
-
-
-def ngram_hashes(text: str, words: Sequence[int] = (1, 2), characters: Sequence[int] = (2, 5)) -> np.ndarray:
-    """Sorted unique uint32 CRC-32 of the n-grams of a lower-cased text: `w:` and n words with blanks between, n from
-    words[0] to words[1]; `c:` and n characters of a word with a blank on either side. Words as `split_words` has
-    them."""
-    lowered = text.lower()
-    spelled = [lowered[a:b] for a, b in split_words(lowered).tolist()]
-    found: set[int] = set()
-    for n in range(words[0], words[1] + 1):
-        found.update(zlib.crc32(f"w:{' '.join(spelled[i : i + n])}".encode()) for i in range(len(spelled) - n + 1))
-    for word in set(spelled):
-        found |= _inner_grams(word, characters[0], characters[1])
-    return np.sort(np.fromiter(found, dtype=np.uint32, count=len(found)))
-
-
-@functools.lru_cache(maxsize=65536)
-def _inner_grams(word: str, shortest: int, longest: int) -> frozenset[int]:
-    framed = f" {word} "
-    return frozenset(
-        zlib.crc32(f"c:{framed[i : i + n]}".encode())
-        for n in range(shortest, longest + 1)
-        for i in range(len(framed) - n + 1)
-    )
