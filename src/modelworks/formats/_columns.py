@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -56,9 +57,9 @@ def read(path: Path, reading: Reading, opener: Opener) -> Iterator[Example | Bad
     table = opener(path, reading)
     sample = list(islice(table.rows, SAMPLE))
     columns = match(path, table.names, [row for _, row in sample if isinstance(row, dict)], reading)
+    make = Maker(columns, reading)
     for line, row in chain(sample, table.rows):
-        where = f"{path}:{line}"
-        yield row if isinstance(row, Bad) else example(row, columns, reading, where, f"{path.name}:{line}")
+        yield row if isinstance(row, Bad) else make(row, f"{path}:{line}", f"{path.name}:{line}")
 
 
 def guess(path: Path, reading: Reading, opener: Opener) -> dict[str, str]:
@@ -140,47 +141,86 @@ def _number(text: str) -> bool:
     return True
 
 
-def example(row: dict[str, Any], columns: Mapping[str, str], reading: Reading, where: str, id_: str) -> Example | Bad:
-    """A row as an Example, or as Bad."""
-    try:
-        if reading.target == "spans" and "tokens" in columns and "tags" in columns:
-            source, target = _spans.from_tokens(row[columns["tokens"]], row[columns["tags"]])
-        else:
-            source = _kind(reading.input, row, columns)
-            target = _target(reading.target, row, columns, source)
-        for value in (source, target):
-            if value is not None:
-                value.check()
-    except (ValueError, TypeError, msgspec.ValidationError) as error:
-        return Bad(where, str(error), seen=_brief(row))
-    given = row.get(columns.get("id", ""))
-    split = split_of(str(row.get(columns.get("split", ""), "")))
-    return Example(str(given) if given not in (None, "") else id_, source, target, _meta(row, columns), split, where)
+Cell = Callable[[Any], Any]
+"""A value of a row -> a value of a kind's field; a ValueError in a sentence where it cannot be."""
 
 
-def _kind(name: str, row: dict[str, Any], columns: Mapping[str, str]) -> Kind:
-    values = {}
-    for field in msgspec.structs.fields(KINDS[name]):
-        value = row.get(columns[field.encode_name])
-        values[field.name] = _image(value) if field.type is bytes else _plain(value, field.encode_name, field.type)
-    return KINDS[name](**values)
+class Maker:
+    """Makes examples of rows; what depends on the columns alone is worked out once."""
+
+    def __init__(self, columns: Mapping[str, str], reading: Reading) -> None:
+        self._columns, self._target = columns, reading.target
+        self._tokens = reading.target == "spans" and {"tokens", "tags"} <= set(columns)
+        self._input_cls, self._input_cells = _cells(reading.input, columns, skip=self._tokens)
+        self._target_cls, self._target_cells = _cells(reading.target, columns, skip=reading.target in ("", "spans"))
+        self._id, self._split = columns.get("id", ""), columns.get("split", "")
+        self._used = {column for field, column in columns.items() if field not in ("group", "time")}
+        self._renamed = {columns[field]: field for field in ("group", "time") if field in columns}
+
+    def __call__(self, row: dict[str, Any], where: str, id_: str) -> Example | Bad:
+        """The example of a row, or Bad."""
+        try:
+            source, target = self._kinds(row)
+            source.check()
+            if target is not None:
+                target.check()
+        except (ValueError, TypeError, msgspec.ValidationError) as error:
+            return Bad(where, str(error), seen=_brief(row))
+        given = row.get(self._id)
+        return Example(
+            id_ if given in (None, "") else str(given), source, target, self._meta(row),
+            split_of(str(row.get(self._split) or "")), where,
+        )  # fmt: skip
+
+    def _kinds(self, row: dict[str, Any]) -> tuple[Kind, Kind | None]:
+        if self._tokens:
+            return _spans.from_tokens(row.get(self._columns["tokens"]), row.get(self._columns["tags"]))
+        source = self._input_cls(*(cell(row.get(column)) for column, cell in self._input_cells))
+        if not self._target:
+            return source, None
+        if self._target == "spans":
+            return source, _spans.from_plain(row.get(self._columns["spans"]), getattr(source, "text", ""))
+        return source, self._target_cls(*(cell(row.get(column)) for column, cell in self._target_cells))
+
+    def _meta(self, row: dict[str, Any]) -> dict[str, str]:
+        return {
+            self._renamed.get(name, name): str(value)
+            for name, value in row.items()
+            if name not in self._used and value not in (None, "") and not isinstance(value, (bytes, list, dict))
+        }
 
 
-def _plain(value: Any, field: str, wanted: Any) -> Any:
-    if wanted is not str:
-        return msgspec.convert(value, wanted, strict=False)
+def _cells(kind: str, columns: Mapping[str, str], *, skip: bool) -> tuple[Any, list[tuple[str, Cell]]]:
+    """(class of a kind, for each of its fields the column and how its value is made)."""
+    if skip:
+        return None, []
+    fields = msgspec.structs.fields(KINDS[kind])
+    return KINDS[kind], [(columns[field.encode_name], _cell(field.encode_name, field.type)) for field in fields]
+
+
+def _cell(field: str, wanted: Any) -> Cell:
+    if wanted is bytes:
+        return _image
+    if wanted is str:
+        return partial(_word, field)
+    return partial(msgspec.convert, type=wanted, strict=False)
+
+
+def _word(field: str, value: Any) -> str:
+    """A text as it is, any other word stripped; numbers and booleans as JSON writes them (1.0 as 1)."""
     if value is None or (isinstance(value, str) and not value.strip()):
         raise ValueError(f"the {field} is empty")
+    if isinstance(value, (list, dict, bytes)):
+        raise ValueError(f"the {field} is a {type(value).__name__}, not one value")
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
-    if isinstance(value, (list, dict)):
-        raise ValueError(f"the {field} is a {type(value).__name__}, not one value")
-    return value if field == "text" else str(value).strip()
+    return str(value) if field == "text" else str(value).strip()
 
 
 def _image(value: Any) -> bytes:
+    """Bytes of an encoded image: as they are, or as Hugging Face stores them ({bytes, path})."""
     if isinstance(value, dict):
         value = value.get("bytes")
     if not isinstance(value, bytes):
@@ -188,27 +228,7 @@ def _image(value: Any) -> bytes:
     return value
 
 
-def _target(name: str, row: dict[str, Any], columns: Mapping[str, str], source: Kind) -> Kind | None:
-    if not name:
-        return None
-    if name == "spans":
-        return _spans.from_plain(row.get(columns["spans"]), getattr(source, "text", ""))
-    return _kind(name, row, columns)
-
-
-def _meta(row: dict[str, Any], columns: Mapping[str, str]) -> dict[str, str]:
-    used = {column: field for field, column in columns.items()}
-    meta = {}
-    for name, value in row.items():
-        field = used.get(name)
-        if value in (None, "") or isinstance(value, (bytes, list, dict)):
-            continue
-        if field is None or field in ("group", "time"):
-            meta[field or str(name)] = str(value)
-    return meta
-
-
 def _brief(row: dict[str, Any]) -> str:
-    shown = {name: "…bytes" if isinstance(value, bytes) else value for name, value in row.items()}
+    shown = {name: "(bytes)" if isinstance(value, (bytes, dict)) else value for name, value in row.items()}
     text = str(shown)
     return text if len(text) <= 120 else f"{text[:119]}…"

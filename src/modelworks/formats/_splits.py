@@ -1,14 +1,27 @@
-"""Split names as files and folders have them."""
+"""Split names as columns, files and folders have them."""
 
 from __future__ import annotations
+
+import re
+from pathlib import PurePosixPath
 
 NAMES = {
     "train": "train", "training": "train",
     "dev": "dev", "val": "dev", "valid": "dev", "validation": "dev", "development": "dev",
-    "test": "test", "testing": "test", "eval": "test",
+    "test": "test", "testing": "test",
 }  # fmt: skip
 
 
 def split_of(name: str) -> str:
     """`train`, `dev`, `test`, or "" when the name says none."""
     return NAMES.get(name.strip().lower(), "")
+
+
+def file_split(relative: str) -> str:
+    """The split that a file's name (`emerging.dev.conll`, `test-00000-of-00001.parquet`) or else its folder says."""
+    path = PurePosixPath(relative)
+    for name in (path.stem, *reversed(path.parts[:-1])):
+        found = {split_of(word) for word in re.split(r"[-_.\s]+", name)} - {""}
+        if len(found) == 1:
+            return found.pop()
+    return ""
