@@ -1,0 +1,31 @@
+"""What a BUNDLE argument may be: a folder, a .zip, a channel (`champion`), or the beginning of a bundle's id."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from modelworks.core import config, lock, paths
+from modelworks.core.errors import ConfigError
+
+
+def resolve(text: str, project: Path | None = None) -> Path:
+    """The path of a bundle; a ConfigError that says what was looked for when there is none."""
+    path = Path(text)
+    if (path / "manifest.json").is_file() or (path.suffix == ".zip" and path.is_file()):
+        return path
+    if (path / "bundle" / "manifest.json").is_file():  # an artifact folder of the store
+        return path / "bundle"
+    project = project or config.find_project()
+    known = lock.read(project)
+    pin = known.pin(text)
+    if pin is not None:
+        return paths.bundle(project, pin.bundle)
+    folder = paths.bundle(project, "")
+    found = sorted(p for p in folder.glob(f"{text}*") if len(text) >= 6 and (p / "manifest.json").is_file())
+    if len(found) == 1:
+        return found[0]
+    raise ConfigError(
+        f"several bundles begin with {text!r}" if found else f"there is no bundle {text!r}", seen=text,
+        allowed=["a folder", "a .zip", *known.channels, *(pin.bundle[:12] for pin in known.releases)],
+        hint="modelworks release list",
+    )  # fmt: skip

@@ -1,0 +1,72 @@
+"""`modelworks serve`: answer over HTTP."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+
+@click.command()
+@click.argument("bundle", default="champion")
+@click.option("--host", help="Address to listen on.  [default: the project's, else 127.0.0.1]")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port; 0 takes a free one.  [default: 8080]")
+@click.option("--lanes", type=click.IntRange(0), help="Threads that run the model; 0 chooses by the machine.")
+@click.option("--records/--no-records", default=None, help="Write what is asked and answered to .modelworks/records/.")
+@click.option("--json", "as_json", is_flag=True, help="Say where it listens as one JSON line.")
+def command(bundle: str, as_json: bool, **given: Any) -> None:
+    """Serve a bundle or the champion over HTTP.
+
+    BUNDLE is a folder, a .zip, a channel or the start of a bundle's id. A server on a channel follows
+    it: when a release is promoted, it changes the model without losing a request. SIGTERM drains.
+    """
+    from modelworks.core import config, paths
+    from modelworks.serve.server import Server, serve
+
+    folder = _project()
+    settings = config.load_project(folder).serve if folder else config.Serve()
+    settings = msgspec.structs.replace(settings, **{k: v for k, v in given.items() if v is not None})
+    records = paths.records(folder) if folder else None
+    serve(Server(_source(bundle, folder), settings, records=records), _Started(as_json))
+
+
+def _project() -> Path | None:
+    from modelworks.core import config
+    from modelworks.core.errors import ConfigError
+
+    try:
+        return config.find_project()
+    except ConfigError:
+        return None
+
+
+def _source(bundle: str, folder: Path | None) -> Any:
+    from modelworks.cli._bundles import resolve
+    from modelworks.core import lock
+    from modelworks.serve.models import Source
+
+    if folder and bundle in lock.read(folder).channels:
+        return Source(project=folder, channel=bundle)
+    return Source(path=resolve(bundle, folder))
+
+
+class _Started:
+    """Says, once, where the server listens and how to ask it."""
+
+    def __init__(self, as_json: bool) -> None:
+        self._as_json = as_json
+
+    def __call__(self, address: str, served: Any) -> None:
+        manifest = served.manifest
+        if self._as_json:
+            facts = {"url": address, "bundle": manifest.id, "name": manifest.name, "version": served.version}
+            click.echo(msgspec.json.encode(facts).decode())
+            return
+        labels = ", ".join(manifest.labels[:8]) + (" …" if len(manifest.labels) > 8 else "")
+        ask = f"""curl {address}/predict -d '{{"text": "…"}}'"""
+        if manifest.input == "image":
+            ask = f"curl {address}/predict -H 'content-type: image/jpeg' --data-binary @picture.jpg"
+        click.echo(f"serving {manifest.name} ({manifest.task}), bundle {manifest.id[:12]}, at {address}")
+        click.echo(f"  labels   {labels}\n  try      {address}/docs\n  ask      {ask}")

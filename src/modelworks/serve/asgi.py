@@ -1,0 +1,78 @@
+"""The same handlers behind any ASGI server (uvicorn, granian, hypercorn):
+
+app = modelworks.serve.asgi.Face("champion-bundle-folder")
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from pathlib import Path
+from typing import Any
+
+from modelworks.core import config
+from modelworks.core.errors import RequestError
+from modelworks.serve.answer import error_response
+from modelworks.serve.app import App
+from modelworks.serve.message import Pending, Request, Response
+from modelworks.serve.models import Models, Source
+from modelworks.serve.stats import Stats
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+class Face:
+    """An ASGI application that serves one bundle. Timeouts and connection limits are the hosting server's."""
+
+    def __init__(self, bundle: Path | str, settings: config.Serve | None = None) -> None:
+        self._bundle, self._settings = Path(bundle), settings or config.Serve()
+        self._app: App | None = None
+        self._ticking: asyncio.Task[None] | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        elif scope["type"] == "http":
+            await self._answer(await self._respond(scope, receive), scope["method"] == "HEAD", send)
+
+    def _start(self) -> App:
+        if self._app is None:
+            stats = Stats()
+            self._app = App(Models(Source(self._bundle), self._settings, stats), stats)
+            self._ticking = asyncio.create_task(self._tick(self._app.models))
+        return self._app
+
+    async def _tick(self, models: Models) -> None:
+        while True:
+            await asyncio.sleep(0.2)
+            models.tick()
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        while (await receive())["type"] == "lifespan.startup":
+            self._start()
+            await send({"type": "lifespan.startup.complete"})
+        if self._ticking is not None:
+            self._ticking.cancel()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _respond(self, scope: Scope, receive: Receive) -> Response:
+        body, more = bytearray(), True
+        while more:
+            message = await receive()
+            body += message.get("body", b"")
+            more = message.get("more_body", False)
+            if len(body) > self._settings.max_body:
+                fault = RequestError("the body is too large", status=413, allowed=f"{self._settings.max_body} bytes")
+                return error_response(fault)
+        query = scope.get("query_string", b"").decode("latin-1")
+        request = Request(scope["method"], scope["path"], query, dict(scope["headers"]), bytes(body))
+        result = self._start()(request)
+        return await result if isinstance(result, Pending) else result
+
+    async def _answer(self, response: Response, bodiless: bool, send: Send) -> None:
+        headers = {"content-type": response.media_type, "content-length": str(len(response.body)), **response.headers}
+        encoded = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+        await send({"type": "http.response.start", "status": response.status, "headers": encoded})
+        await send({"type": "http.response.body", "body": b"" if bodiless else response.body})

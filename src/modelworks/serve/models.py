@@ -1,0 +1,138 @@
+"""The model that answers, and how it is exchanged without losing a request.
+
+A new bundle is opened and measured in a thread; only when it has passed its self-test does `current` change, between
+two requests. Requests in flight finish on the old one. A bundle that does not open leaves the old one serving, and
+`/readyz` and the metrics say so.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from modelworks.core import config, lock, paths
+from modelworks.core.errors import BundleError, ConfigError
+from modelworks.serve.engine import Engine
+from modelworks.serve.measure import plan_for
+from modelworks.serve.stats import Stats
+
+if TYPE_CHECKING:
+    from modelworks.bundle import Predictor
+
+log = logging.getLogger("modelworks.serve")
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """One opened bundle with its engine."""
+
+    predictor: Predictor
+    engine: Engine
+    version: str
+    """Number of the release when it came from a channel, else the start of the bundle's id."""
+
+    @property
+    def manifest(self) -> Any:
+        return self.predictor.manifest
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where the bundle comes from: a path, or a channel of a project."""
+
+    path: Path | None = None
+    project: Path | None = None
+    channel: str = ""
+
+    def find(self) -> tuple[Path, str, str]:
+        """(path, bundle id or "", version or ""): what should be served now."""
+        if self.path is not None:
+            return self.path, "", ""
+        project = self.project or Path()
+        pin = lock.read(project).pin(self.channel)
+        if pin is None:
+            raise ConfigError(
+                f"the project has no {self.channel!r} yet", where=str(project / lock.FILE), hint="modelworks run"
+            )
+        return paths.bundle(project, pin.bundle), pin.bundle, str(pin.version)
+
+
+class Models:
+    """Holds `current`. Make it on the event loop's thread."""
+
+    def __init__(self, source: Source, settings: config.Serve, stats: Stats) -> None:
+        self.source, self.settings, self.stats = source, settings, stats
+        self.problem = ""
+        """Why the newest bundle of the channel is not the one that answers; empty when it is."""
+        self._retired: list[Engine] = []
+        self._seen = self._stamp()
+        self._opening: threading.Thread | None = None
+        self.current = self._serve(*self._open())
+
+    def _open(self) -> tuple[Predictor, Any, str]:
+        from modelworks.bundle import Predictor
+
+        path, expected, version = self.source.find()
+        predictor = Predictor.open(path, threads=1)
+        if expected and predictor.manifest.id != expected:
+            raise BundleError("not the bundle that the channel names", where=str(path), seen=predictor.manifest.id)
+        return predictor, plan_for(predictor, self.settings), version or predictor.manifest.id[:12]
+
+    def _serve(self, predictor: Predictor, plan: Any, version: str) -> Served:
+        return Served(predictor, Engine(predictor, plan, self.stats.batch), version)
+
+    def tick(self) -> None:
+        """Enforce deadlines; call a few times a second."""
+        self._retired = [engine for engine in self._retired if engine.outstanding]
+        for engine in (self.current.engine, *self._retired):
+            engine.tick()
+
+    def outstanding(self) -> int:
+        """Inputs admitted and not yet answered."""
+        return sum(engine.outstanding for engine in (self.current.engine, *self._retired))
+
+    def _stamp(self) -> float:
+        if self.source.project is None or self.source.path is not None:
+            return 0.0
+        try:
+            return (self.source.project / lock.FILE).stat().st_mtime_ns
+        except OSError:
+            return 0.0
+
+    def watch(self, call_soon: Callable[..., Any], *, force: bool = False) -> None:
+        """Look whether the channel points elsewhere; if so open it aside, then swap by `call_soon`."""
+        stamp = self._stamp()
+        if (stamp == self._seen and not force) or (self._opening is not None and self._opening.is_alive()):
+            return
+        self._seen = stamp
+        self._opening = threading.Thread(target=self._exchange, args=(call_soon,), name="open", daemon=True)
+        self._opening.start()
+
+    def _exchange(self, call_soon: Callable[..., Any]) -> None:
+        try:
+            if self.source.find()[1] == self.current.manifest.id:
+                call_soon(self._keep, "")
+                return
+            opened = self._open()
+        except Exception as error:
+            log.error("the new bundle does not open; the old one goes on: %s", error)
+            call_soon(self._keep, f"{error}")
+            return
+        call_soon(self._swap, *opened)
+
+    def _keep(self, problem: str) -> None:
+        self.problem = problem
+        if problem:
+            self.stats.swaps["failed"] += 1
+
+    def _swap(self, predictor: Predictor, plan: Any, version: str) -> None:
+        old, self.current = self.current, self._serve(predictor, plan, version)
+        self.problem = ""
+        self.stats.swaps["done"] += 1
+        old.engine.close()
+        self._retired.append(old.engine)
+        log.info("now serving %s (version %s)", predictor.manifest.id[:12], version)

@@ -1,0 +1,363 @@
+"""HTTP/1.1 over httptools' parser: keep-alive, pipelining, chunked bodies, `Expect: 100-continue`, HEAD.
+
+Limits come first. Nothing a client sends or leaves unsent holds memory or a connection beyond `Limits`: heads and
+bodies are bounded, every phase has a deadline, and a client that does not read its answers is cut off. Answers leave
+in the order of their requests. A fault is answered once, then the connection lingers (so that the answer is not lost
+to a reset while the client still sends) and closes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from dataclasses import dataclass
+from email.utils import formatdate
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import httptools
+
+from modelworks.core.errors import RequestError
+from modelworks.serve.message import Handler, Pending, Request, Response
+
+REASONS = {status.value: status.phrase for status in HTTPStatus}
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+BODILESS = (204, 304)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one client may take: bytes, seconds, counts."""
+
+    head: int = 32 * 1024
+    body: int = 16 * 1024 * 1024
+    head_seconds: float = 10.0
+    body_seconds: float = 30.0
+    idle_seconds: float = 75.0
+    write_seconds: float = 30.0
+    linger_seconds: float = 2.0
+    connections: int = 16_384
+    pipeline: int = 64
+    """Answers a connection may owe before it is not read from."""
+
+
+class Host:
+    """What all connections share: the handler, the limits, the clock's tick, and whether the server drains."""
+
+    def __init__(self, handler: Handler, limits: Limits | None = None) -> None:
+        self.handler, self.limits = handler, limits or Limits()
+        self.connections: set[Connection] = set()
+        self.draining = False
+        self.refused = 0
+        """Connections turned away because there were too many."""
+        self.faults: dict[int, int] = {}
+        """Requests refused before they were whole, by status."""
+        self._heads: dict[tuple[int, str], bytes] = {}
+        self._second, self._date = 0, b""
+
+    def connection(self) -> Connection:
+        """A protocol for `loop.create_server`."""
+        return Connection(self)
+
+    def head(self, status: int, media_type: str) -> bytes:
+        """The start of a response's head, up to the value of Content-Length."""
+        known = self._heads.get((status, media_type))
+        if known is None:
+            kind = f"content-type: {media_type}\r\n" if media_type else ""
+            known = f"HTTP/1.1 {status} {REASONS.get(status, '')}\r\n{kind}content-length: ".encode("latin-1")
+            self._heads[status, media_type] = known
+        return known
+
+    def date(self) -> bytes:
+        """The Date header's line, made once a second."""
+        second = int(time.time())
+        if second != self._second:
+            self._second, self._date = second, f"\r\ndate: {formatdate(second, usegmt=True)}\r\n".encode()
+        return self._date
+
+    def tick(self) -> None:
+        """End what has outlived its deadline; call about once a second."""
+        now = time.monotonic()
+        for connection in [c for c in self.connections if c.deadline < now]:
+            connection.expire()
+
+    def drain(self) -> None:
+        """From now on every answer is a connection's last."""
+        self.draining = True
+
+    def idle(self) -> bool:
+        """Whether no connection owes an answer or is in the middle of a request."""
+        return not any(c.busy for c in self.connections)
+
+    def close(self, *, force: bool = False) -> None:
+        """Close connections that owe nothing; all of them by force."""
+        for connection in list(self.connections):
+            if force:
+                connection.abort()
+            elif not connection.busy:
+                connection.finish()
+
+
+class _Slot:
+    """The place of one answer in its connection's order."""
+
+    __slots__ = ("bytes", "last", "pending")
+
+    def __init__(self) -> None:
+        self.bytes: bytes | None = None
+        self.last = False
+        self.pending: Pending[Response] | None = None
+
+
+class Connection(asyncio.Protocol):
+    """One client. States: idle, in a head, in a body, owing answers, lingering (answered a fault, about to close)."""
+
+    def __init__(self, host: Host) -> None:
+        self.host, self.limits = host, host.limits
+        self.deadline = time.monotonic() + host.limits.head_seconds
+        self._transport: Any = None
+        self._parser = httptools.HttpRequestParser(self)
+        self._slots: deque[_Slot] = deque()
+        self._fault: RequestError | None = None
+        self._reading = self._in_body = self._lingering = self._ended = False
+        self._paused = self._blocked = False
+        self._begin()
+
+    # Transport
+
+    def connection_made(self, transport: Any) -> None:
+        self._transport = transport
+        if len(self.host.connections) >= self.limits.connections:
+            self.host.refused += 1
+            self._refuse(RequestError("too many connections", status=503, retry_after=1))
+        self.host.connections.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.host.connections.discard(self)
+        self._ended = True
+        for slot in self._slots:
+            if slot.pending is not None:
+                slot.pending.cancel()
+        self._slots.clear()
+
+    def data_received(self, data: bytes) -> None:
+        if self._lingering or self._ended:
+            return
+        self._unparsed += len(data)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            # The request was whole and is answered as HTTP/1.1; what follows it is of a protocol not spoken here.
+            self._last_request()
+        except httptools.HttpParserCallbackError:
+            self._refuse(self._fault or RequestError("not a valid request"))
+        except httptools.HttpParserError as error:
+            self._refuse(RequestError(f"not HTTP/1.1: {error}", allowed="HTTP/1.1"))
+        else:
+            if not self._in_body and self._unparsed > self.limits.head:
+                self._refuse(self._too_long())
+        if len(self._slots) > self.limits.pipeline and not self._paused:
+            self._pause(True)
+
+    def eof_received(self) -> bool:
+        if self._reading and not self._lingering:
+            self._reading = False  # half a request; nobody waits for an answer to it
+        if self._slots:
+            self._last_request()
+            return True
+        return False
+
+    def pause_writing(self) -> None:
+        self._blocked = True
+        self.deadline = time.monotonic() + self.limits.write_seconds
+        self._pause(True)
+
+    def resume_writing(self) -> None:
+        self._blocked = False
+        self._pause(len(self._slots) > self.limits.pipeline)
+        self._rest()
+
+    def _pause(self, wanted: bool) -> None:
+        if wanted != self._paused and not self._ended:
+            self._paused = wanted
+            self._transport.pause_reading() if wanted else self._transport.resume_reading()
+
+    # Parser
+
+    def _begin(self) -> None:
+        self._url, self._headers, self._body = b"", {}, []  # type: bytes, dict[bytes, bytes], list[bytes]
+        self._head_bytes = self._body_bytes = self._unparsed = 0
+
+    def on_message_begin(self) -> None:
+        self._begin()
+        self._reading = True
+        self.deadline = time.monotonic() + self.limits.head_seconds
+
+    def on_url(self, url: bytes) -> None:
+        self._url += url
+        self._grow(len(url))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        name = name.lower()
+        known = self._headers.get(name)
+        self._headers[name] = value if known is None else known + b", " + value
+        self._grow(len(name) + len(value) + 4)
+
+    def _grow(self, count: int) -> None:
+        self._unparsed = 0
+        self._head_bytes += count
+        if self._head_bytes > self.limits.head:
+            self._stop(self._too_long())
+
+    def on_headers_complete(self) -> None:
+        self._in_body = True
+        self._unparsed = 0
+        length = self._headers.get(b"content-length", b"0")
+        if not length.isdigit() or int(length) > self.limits.body:
+            self._stop(self._too_large(length))
+        if self._headers.get(b"expect", b"").lower() == b"100-continue" and not self._slots:
+            self._transport.write(CONTINUE)
+        self.deadline = time.monotonic() + self.limits.body_seconds
+
+    def on_body(self, body: bytes) -> None:
+        self._body_bytes += len(body)
+        if self._body_bytes > self.limits.body:
+            self._stop(self._too_large(b"%d so far" % self._body_bytes))
+        self._body.append(body)
+
+    def on_message_complete(self) -> None:
+        self._reading = self._in_body = False
+        self._unparsed = 0
+        if self._slots and self._slots[-1].last:
+            return
+        slot = _Slot()
+        slot.last = not self._parser.should_keep_alive() or self.host.draining
+        self._slots.append(slot)
+        request = self._request()
+        result = self.host.handler(request)
+        bodiless = request.method == "HEAD"
+        if isinstance(result, Pending):
+            slot.pending = result
+            result.then(lambda value, _error: self._answer(slot, value, bodiless))
+        else:
+            self._answer(slot, result, bodiless)
+
+    def _request(self) -> Request:
+        method = self._parser.get_method().decode("latin-1")
+        path, _, query = self._url.decode("latin-1").partition("?")
+        if not path.startswith("/"):  # absolute form, as sent to proxies
+            path = urlsplit(path).path or "/"
+        body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
+        return Request(method, unquote(path) if "%" in path else path, query, self._headers, body)
+
+    # Answers
+
+    def _answer(self, slot: _Slot, response: Response | None, bodiless: bool) -> None:
+        response = response or Response(status=500)
+        slot.last = slot.last or self.host.draining
+        slot.bytes, slot.pending = self._encode(response, slot.last, bodiless), None
+        if not self._ended:
+            self._flush()
+
+    def _encode(self, response: Response, last: bool, bodiless: bool) -> bytes:
+        head = self.host.head(response.status, response.media_type)
+        extra = b"".join(f"{k}: {v}\r\n".encode("latin-1") for k, v in response.headers.items())
+        length = b"%d" % len(response.body)
+        body = b"" if bodiless or response.status in BODILESS else response.body
+        end = b"connection: close\r\n\r\n" if last else b"\r\n"
+        return b"".join((head, length, self.host.date(), extra, end, body))
+
+    def _flush(self) -> None:
+        """Send the answers that are ready, oldest first."""
+        ready: list[bytes] = []
+        while self._slots and self._slots[0].bytes is not None:
+            slot = self._slots.popleft()
+            ready.append(slot.bytes or b"")
+            if slot.last:
+                self._slots.clear()
+                self._transport.write(b"".join(ready))
+                self.finish()
+                return
+        if ready:
+            self._transport.write(ready[0] if len(ready) == 1 else b"".join(ready))
+            self._rest()
+            if self._paused and not self._blocked:
+                self._pause(len(self._slots) > self.limits.pipeline)
+
+    def _rest(self) -> None:
+        if not self._reading and not self._slots:
+            self.deadline = time.monotonic() + self.limits.idle_seconds
+
+    def _last_request(self) -> None:
+        """Answer what is owed, then close."""
+        self._lingering = True
+        if self._slots:
+            self._slots[-1].last = True
+        else:
+            self.finish()
+
+    # Faults and ends
+
+    def _too_long(self) -> RequestError:
+        return RequestError(
+            "the request's head is too long", status=431, allowed=f"{self.limits.head} bytes of URL and headers"
+        )
+
+    def _too_large(self, seen: bytes) -> RequestError:
+        return RequestError(
+            "the body is too large", status=413, where="Content-Length", seen=seen.decode("latin-1"),
+            allowed=f"{self.limits.body} bytes", hint="send several requests, or start with a larger max_body",
+        )  # fmt: skip
+
+    def _stop(self, fault: RequestError) -> None:
+        self._fault = fault
+        raise fault
+
+    def _refuse(self, fault: RequestError) -> None:
+        """Answer a fault in its turn, then close."""
+        from modelworks.serve.answer import error_response
+
+        self.host.faults[fault.status] = self.host.faults.get(fault.status, 0) + 1
+        self._lingering, self._reading = True, False
+        if self._slots and self._slots[-1].last:
+            return
+        slot = _Slot()
+        slot.last = True
+        self._slots.append(slot)
+        self._answer(slot, error_response(fault), False)
+
+    @property
+    def busy(self) -> bool:
+        """Owes an answer, or is in the middle of a request."""
+        return bool(self._slots) or self._reading
+
+    def expire(self) -> None:
+        """The deadline has passed: what that means depends on the state."""
+        if self._blocked or self._ended or (self._lingering and not self._slots):
+            self.abort()
+        elif self._paused:
+            self.deadline = time.monotonic() + self.limits.body_seconds  # it is the server that does not read
+        elif self._reading:
+            phase = "body" if self._in_body else "head"
+            self._refuse(RequestError(f"the request's {phase} did not arrive in time", status=408))
+        elif not self._slots:
+            self.finish()
+
+    def finish(self) -> None:
+        """Close once what was written has left; until the client closes too, drop what it still sends."""
+        if self._ended:
+            return
+        self._lingering = True
+        self.deadline = time.monotonic() + self.limits.linger_seconds
+        self._pause(False)
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+        else:
+            self._transport.close()
+
+    def abort(self) -> None:
+        """Close at once."""
+        self._ended = True
+        self._transport.abort()
