@@ -5,7 +5,6 @@ So an unreachable or slow tracking server costs a run nothing, and nothing is lo
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -54,10 +53,10 @@ def pending(project: Path) -> list[Entry]:
 def start(project: Path) -> None:
     """Deliver in the background, in a process of its own that outlives this one."""
     with (_folder(project) / "log.txt").open("ab") as log:
-        subprocess.Popen(
-            [sys.executable, "-m", "modelworks", "release", "sync", "--quiet"],
-            cwd=project, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-            env={**os.environ, "MODELWORKS_BACKGROUND": "1"},
+        subprocess.run(
+            # the shell leaves at once, so the delivery is nobody's child
+            ["sh", "-c", '"$@" &', "sh", sys.executable, "-m", "modelworks", "release", "sync", "--quiet"],
+            cwd=project, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, check=True,
         )  # fmt: skip
 
 

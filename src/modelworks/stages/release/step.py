@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from modelworks.bundle import open_manifest
+from modelworks.bundle import open_manifest, sign
 from modelworks.contracts.step import Work
 from modelworks.core import files, paths
 from modelworks.core.errors import GateFailed
@@ -49,8 +49,6 @@ def keep(project: Path, bundle_id: str, source: Path, signing_key: str = "") -> 
             temporary.mkdir(parents=True)
             shutil.copytree(source, temporary / "bundle", copy_function=_link)
         if signing_key:
-            from modelworks.bundle.signing import sign
-
             sign(temporary / "bundle", project / signing_key)
         files.commit_folder(temporary, holder)
     return holder / "bundle"
