@@ -49,11 +49,11 @@ def _render(input: Kind, target: Kind | None, prediction: Kind | None) -> str:
 _EXAMPLES = {
     "positive": (
         "What a wonderful, warm film!", "I loved every minute of it.", "Great service, and the food was superb 😀",
-        "An excellent phone; the best I have had.", "Ein wunderbarer Abend, gerne wieder.", "Brilliant. Just brilliant.",
+        "An excellent phone; the best I have had.", "Ein wunderbarer Abend, gerne wieder.", "Simply brilliant.",
     ),
     "negative": (
         "A dull and lifeless film.", "I hated every minute of it.", "Terrible service, and the food was cold 😡",
-        "An awful phone; the worst I have had.", "Ein furchtbarer Abend, nie wieder.", "Boring. Just boring.",
+        "An awful phone; the worst I have had.", "Ein furchtbarer Abend, nie wieder.", "Simply boring.",
     ),
 }  # fmt: skip
 
