@@ -59,18 +59,22 @@ class _Tools:
 class _Step:
     """A compiled call."""
 
-    __slots__ = ("dead", "function", "inputs", "outputs")
+    __slots__ = ("dead", "function", "inputs", "outputs", "reaches")
 
-    def __init__(self, function: Callable[..., Any], inputs: list[int], outputs: list[int], dead: list[int]) -> None:
-        self.function, self.inputs, self.outputs, self.dead = function, inputs, outputs, dead
+    def __init__(self, call: Call, function: Callable[..., Any], at: Callable[..., list[int]], dead: list[str]) -> None:
+        self.function, self.inputs, self.outputs, self.dead = function, at(call.inputs), at(call.outputs), at(dead)
+        self.reaches = bool(call.graph or call.graphs)
 
-    def __call__(self, variables: list[Any]) -> None:
+    def __call__(self, variables: list[Any], told: Callable[[Any], Any] | None = None) -> None:
         result = self.function(*[variables[i] for i in self.inputs])
         if len(self.outputs) == 1:
             variables[self.outputs[0]] = result
         else:
             for position, value in zip(self.outputs, result, strict=True):
                 variables[position] = value
+        if told is not None and self.reaches:
+            for position in self.outputs:
+                told(variables[position])
         for position in self.dead:
             variables[position] = None
 
@@ -99,8 +103,8 @@ class Interpreter:
         by_name = {entry.name: entry for entry in entries}
         functions = [_function(call, graphs, resources, by_name) for call in program.calls]
         self._steps = [
-            _Step(function, self._at(call.inputs), self._at(call.outputs), self._at(dead))
-            for function, call, dead in zip(functions, program.calls, _last_uses(program), strict=True)
+            _Step(call, function, self._at, dead)
+            for call, function, dead in zip(program.calls, functions, _last_uses(program), strict=True)
         ]
         self._live = self._at(sorted(_read_after(program, self._first), key=names.index))
         self._length = self._position[program.length] if program.length else -1
@@ -134,8 +138,11 @@ class Interpreter:
             kept.update((self._names[i], variables[i]) for i in step.outputs if variables[i] is not None)
         return [{name: values[i] for name, values in kept.items()} for i in range(len(inputs))]
 
-    def finish(self, rows: Sequence[Row], state: dict[int, Any] | None = None) -> list[Kind]:
-        """The rest of the program over prepared rows, as one batch. `state` is read and replaced in place."""
+    def finish(
+        self, rows: Sequence[Row], state: dict[int, Any] | None = None, told: Callable[[Any], Any] | None = None
+    ) -> list[Kind]:
+        """The rest of the program over prepared rows, as one batch. `state` is read and replaced in place; `told`
+        receives each variable that a graph, or an op that runs one, leaves."""
         if not rows:
             return []
         variables: list[Any] = [None] * len(self._names)
@@ -145,7 +152,7 @@ class Interpreter:
         for old, _ in self._state:
             variables[old] = (state or {}).get(old)
         for step in self._steps[self._first :]:
-            step(variables)
+            step(variables, told)
         if state is not None:
             state.update((old, variables[new]) for old, new in self._state)
         return self._predictions(variables, len(rows))

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import itertools
+import os
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from modelworks.bundle import archive, selftest, sessions
+from modelworks.bundle import archive, company, selftest, sessions
 from modelworks.bundle.interpreter import Interpreter, Row
 from modelworks.bundle.manifest import Limits, Manifest
 from modelworks.bundle.verify import verify_folder
 from modelworks.core.errors import ModelworksError, RequestError
 from modelworks.kinds import Image, Kind, Text
+from modelworks.ops._headers import size as pixels
 
 
 class Predictor:
@@ -23,10 +27,15 @@ class Predictor:
         manifest: what the bundle says of itself.
         id: the bundle's id.
         folder: where its files lie (a temporary folder for a .zip).
+        company: which rows may share a graph call, so that answers do not depend on it.
+        cap: most rows of one call of `finish` that pay.
     """
 
-    def __init__(self, manifest: Manifest, interpreter: Interpreter, folder: Path) -> None:
-        self.manifest, self.id, self.folder = manifest, manifest.id, folder
+    def __init__(
+        self, manifest: Manifest, interpreter: Interpreter, folder: Path, together: company.Company = "none"
+    ) -> None:
+        self.manifest, self.id, self.folder, self.company = manifest, manifest.id, folder, together
+        self.cap = 1 if together == "none" else manifest.runtime.batch
         self._interpreter = interpreter
         self._unpacked: contextlib.ExitStack | None = None
 
@@ -45,7 +54,9 @@ class Predictor:
         with contextlib.ExitStack() as stack:
             folder = stack.enter_context(archive.opened(Path(path)))
             manifest = verify_folder(folder, require_signature)
-            predictor = cls(manifest, sessions.interpreter(folder, manifest, threads), folder)
+            interpreter = sessions.interpreter(folder, manifest, threads)
+            cases = () if manifest.program.state else selftest.inputs(folder, manifest.input)
+            predictor = cls(manifest, interpreter, folder, company.choose(interpreter, cases))
             selftest.check(folder, manifest.input, predictor.predict)
             predictor._unpacked = stack.pop_all()
         return predictor
@@ -66,7 +77,7 @@ class Predictor:
 
     def _blame(self, inputs: Sequence[Kind]) -> None:
         """Raise again for the first input that fails alone, saying which it is."""
-        for number, value in enumerate(inputs if len(inputs) > 1 else ()):
+        for number, value in enumerate(inputs):
             try:
                 self._interpreter.prepare([value])
             except ModelworksError as error:
@@ -74,12 +85,12 @@ class Predictor:
                 raise
 
     def finish(self, rows: Sequence[Row]) -> list[Kind]:
-        """Predictions of prepared rows, run as one batch, in order. Each row's answer does not depend on the others
-        (docs/decisions/0003-same-bytes.md)."""
-        return self._interpreter.finish(rows)
+        """Predictions of prepared rows, in order, as one batch where `company` allows. An answer does not depend on
+        the other rows."""
+        return company.finish(self._interpreter, rows, self.company)
 
     def predict(self, inputs: Sequence[Kind]) -> list[Kind]:
-        """Predictions in order. Batches are made of rows of similar length."""
+        """Predictions in order. Batches are made of rows of similar length. Raises what `prepare` raises."""
         if self.manifest.program.state:
             return self.session().predict(inputs)
         rows = self.prepare(inputs)
@@ -89,19 +100,33 @@ class Predictor:
                 answers[i] = answer
         return answers
 
-    def predict_iter(self, inputs: Iterable[Kind], *, window: int = 1024) -> Iterator[Kind]:
-        """Predictions of a stream, in order, in constant memory: `window` inputs at a time are batched by length."""
+    def predict_iter(self, inputs: Iterable[Kind], *, window: int = 1024, lanes: int | None = None) -> Iterator[Kind]:
+        """Predictions of a stream, in order, in constant memory.
+
+        Args:
+            inputs: any iterable; read a few windows ahead.
+            window: how many inputs at a time are batched by length.
+            lanes: threads that predict; as many as there are CPUs for when None. A program with state has one.
+        """
+        stateful = bool(self.manifest.program.state)
+        predict = self.session().predict if stateful else self.predict
+        lanes = 1 if stateful else lanes or max(1, len(os.sched_getaffinity(0)) // self.manifest.runtime.threads)
         stream = iter(inputs)
-        predictor = self.session() if self.manifest.program.state else self
-        while chunk := list(itertools.islice(stream, window)):
-            yield from predictor.predict(chunk)
+        pending: collections.deque[Future[list[Kind]]] = collections.deque()
+        with ThreadPoolExecutor(lanes, "predict") as pool:
+            while chunk := list(itertools.islice(stream, window)):
+                pending.append(pool.submit(predict, chunk))
+                if len(pending) > lanes:
+                    yield from pending.popleft().result()
+            while pending:
+                yield from pending.popleft().result()
 
     def batches(self, rows: Sequence[Row]) -> Iterator[list[int]]:
-        """Positions of rows, grouped by length: at most `runtime.batch` rows and `runtime.budget` padded length."""
+        """Positions of rows, grouped by length: at most `cap` rows and `runtime.budget` padded length."""
         runtime = self.manifest.runtime
         batch: list[int] = []
         for i in sorted(range(len(rows)), key=lambda i: rows[i].length):
-            if batch and (len(batch) >= runtime.batch or (len(batch) + 1) * rows[i].length > runtime.budget):
+            if batch and (len(batch) >= self.cap or (len(batch) + 1) * rows[i].length > runtime.budget):
                 yield batch
                 batch = []
             batch.append(i)
@@ -137,16 +162,20 @@ def check_input(value: Kind, kind: str, limits: Limits, where: str) -> None:
         value.check()
     except ValueError as error:
         raise RequestError(str(error), where=where) from error
-    most, unit = _limit(value, limits)
-    if most is not None and value.size() > most:
-        raise RequestError(
-            "the input is too large", status=413, where=where, seen=f"{value.size()} {unit}", allowed=f"{most} {unit}"
-        )
-
-
-def _limit(value: Kind, limits: Limits) -> tuple[int | None, str]:
     if isinstance(value, Text):
-        return limits.max_characters, "characters"
-    if isinstance(value, Image):
-        return limits.max_bytes, "bytes"
-    return None, ""
+        _at_most(len(value.text), limits.max_characters, "characters", where)
+    elif isinstance(value, Image):
+        _at_most(len(value.image), limits.max_bytes, "bytes", where)
+        width, height = pixels(value.image) or (0, 0)
+        _at_most(width * height, limits.max_pixels, "pixels", where)
+
+
+def _at_most(seen: int, allowed: int, unit: str, where: str) -> None:
+    if seen > allowed:
+        raise RequestError(
+            "the input is too large",
+            status=413,
+            where=where,
+            seen=f"{seen} {unit}",
+            allowed=f"at most {allowed} {unit}",
+        )

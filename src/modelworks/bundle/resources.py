@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ def _open(path: Path, type_: str) -> Any:
 
 
 def _tokenizer(path: Path) -> Any:
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # its threads would compete with the graph's
     from tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_file(str(path))

@@ -76,11 +76,10 @@ def record_again(folder: Path, draft: Draft) -> None:
     old = read(folder)
     if old is None:
         return
-    inputs = [decode(draft.input, case.input) for case in old.cases]
-    predictions = sessions.interpreter(folder, draft).run(inputs)
+    run = sessions.interpreter(folder, draft).run
     cases = tuple(
-        Case(input=case.input, prediction=msgspec.to_builtins(answer))
-        for case, answer in zip(old.cases, predictions, strict=True)
+        Case(input=case.input, prediction=msgspec.to_builtins(run([value])[0]))
+        for case, value in zip(old.cases, inputs(folder, draft.input), strict=True)
     )
     _write(folder, SelfTest(tolerance=old.tolerance, cases=cases))
 
@@ -100,12 +99,18 @@ def read(folder: Path) -> SelfTest | None:
         raise BundleError(f"the self-test is damaged: {error}", where=str(path)) from error
 
 
+def inputs(folder: Path, kind: str) -> list[Kind]:
+    """The inputs of a bundle folder's self-test."""
+    test = read(folder)
+    return [decode(kind, case.input) for case in test.cases] if test else []
+
+
 def check(folder: Path, kind: str, predict: Callable[[Sequence[Kind]], Sequence[Kind]]) -> None:
     """Raise BundleError unless the answers are still those of the self-test."""
     test = read(folder)
     if test is None or not test.cases:
         return
-    answers = predict([decode(kind, case.input) for case in test.cases])
+    answers = predict(inputs(folder, kind))
     for number, (case, answer) in enumerate(zip(test.cases, answers, strict=True), 1):
         found = json.loads(msgspec.json.encode(answer))
         if not same(case.prediction, found, test.tolerance):

@@ -60,5 +60,5 @@ def _config(module: str) -> Any:
 def _bad_key(path: Path, which: str, error: Exception) -> ConfigError:
     return ConfigError(
         f"cannot read the {which} key: {error}", where=str(path), allowed="PEM, elliptic curve P-256",
-        hint="openssl ecparam -name prime256v1 -genkey -noout -out key.pem; openssl ec -in key.pem -pubout -out key.pub",
+        hint="make a pair: openssl ecparam -name prime256v1 -genkey -noout -out K; openssl ec -in K -pubout -out K.pub",
     )  # fmt: skip

@@ -1,0 +1,64 @@
+"""Whether an answer depends on its company: the rows that share its graph call.
+
+An engine may take another path for one row than for many, sum a longer (padded) axis in another order, or scale a
+quantization over the whole batch. Then the same input would give other bytes alone than in company. So when a bundle
+is opened, the inputs of its self-test run alone and together, what the graphs say is compared bit by bit, and the
+cheapest rule that makes company invisible is kept (docs/decisions/0003-same-bytes.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+
+from modelworks.bundle.interpreter import Interpreter, Row
+from modelworks.kinds import Kind
+
+Company = Literal["any", "two", "none"]
+"""Rows may share a call with any others; with any others, but never alone (a lone row runs twice); with none."""
+
+
+def choose(interpreter: Interpreter, inputs: Sequence[Kind]) -> Company:
+    """The cheapest rule under which the graphs' answers for `inputs` do not depend on company.
+
+    Nothing can be learnt from fewer than two inputs: then rows keep to themselves."""
+    if len(inputs) < 2:
+        return "none"
+    rows = interpreter.prepare(inputs)
+    together = [answers(interpreter, part) for part in (rows, rows[: len(rows) // 2 + 1])]
+    if all(_agree(part, i, answers(interpreter, [rows[i]])) for part in together for i in range(len(part[0]))):
+        return "any"
+    if all(_agree(part, i, answers(interpreter, [rows[i]] * 2)) for part in together for i in range(len(part[0]))):
+        return "two"
+    return "none"
+
+
+def answers(interpreter: Interpreter, rows: Sequence[Row]) -> list[Sequence[Any]]:
+    """What the graphs leave for a batch of rows: one column (an item a row) for each variable."""
+    seen: list[Sequence[Any]] = []
+    interpreter.finish(rows, told=seen.append)
+    return seen or [[None] * len(rows)]
+
+
+def finish(interpreter: Interpreter, rows: Sequence[Row], company: Company) -> list[Kind]:
+    """Predictions of rows under a rule, in order."""
+    if company == "none" and len(rows) > 1:
+        return [interpreter.finish([row])[0] for row in rows]
+    if company == "two" and len(rows) == 1:
+        return interpreter.finish([rows[0], rows[0]])[:1]
+    return interpreter.finish(rows)
+
+
+def _agree(columns: list[Sequence[Any]], i: int, alone: list[Sequence[Any]]) -> bool:
+    return all(_same(column[i], other[0]) for column, other in zip(columns, alone, strict=True))
+
+
+def _same(among: Any, alone: Any) -> bool:
+    """Bit by bit; what padding added to the row among others is left out."""
+    if not isinstance(alone, np.ndarray) or not isinstance(among, np.ndarray):
+        return bool(np.all(among == alone))
+    if among.ndim != alone.ndim:
+        return False
+    return np.array_equal(among[tuple(slice(n) for n in alone.shape)], alone)
