@@ -18,7 +18,7 @@ from msgspec import Struct
 from modelworks.bundle import sessions
 from modelworks.bundle.manifest import Draft
 from modelworks.core import files
-from modelworks.core.errors import BundleError
+from modelworks.core.errors import BundleError, RequestError
 from modelworks.kinds import Kind, decode
 
 NAME = "selftest.json"
@@ -102,7 +102,10 @@ def read(folder: Path) -> SelfTest | None:
 def inputs(folder: Path, kind: str) -> list[Kind]:
     """The inputs of a bundle folder's self-test."""
     test = read(folder)
-    return [decode(kind, case.input) for case in test.cases] if test else []
+    try:
+        return [decode(kind, case.input) for case in test.cases] if test else []
+    except RequestError as error:
+        raise BundleError(f"the self-test is damaged: {error.message}", where=str(folder / NAME)) from error
 
 
 def check(folder: Path, kind: str, predict: Callable[[Sequence[Kind]], Sequence[Kind]]) -> None:

@@ -57,7 +57,11 @@ def check_content(folder: Path, files: dict[str, File], manifest: Manifest) -> N
         _entry(resource.name, resource.file, folder, files)
         if resource.type not in TYPES:
             raise BundleError("unknown type of resource", where=str(folder), seen=resource.type, allowed=sorted(TYPES))
-    manifest.program.check({g.name for g in manifest.graphs}, {r.name for r in manifest.resources})
+    try:
+        manifest.program.check({g.name for g in manifest.graphs}, {r.name for r in manifest.resources})
+    except BundleError as error:
+        error.where = f"{folder}, {error.where or 'program'}"
+        raise
 
 
 def _known_kind(name: str, folder: Path) -> None:

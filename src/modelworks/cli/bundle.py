@@ -1,0 +1,124 @@
+"""`modelworks bundle`: show, verify, sign or pack a bundle."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+BUNDLE = click.argument("bundle", metavar="BUNDLE", default="champion")
+JSON = click.option("--json", "as_json", is_flag=True, help="Print plain data.")
+
+
+@click.group()
+def command() -> None:
+    """Show, verify, sign or pack a bundle.
+
+    BUNDLE is a folder, a .zip, a channel (champion when left out), or the beginning of an id.
+    """
+
+
+@command.command()
+@BUNDLE
+@JSON
+def show(bundle: str, as_json: bool) -> None:
+    """What a bundle says of itself: task, labels, program, limits, files, licences."""
+    import msgspec
+
+    from modelworks.bundle import archive
+    from modelworks.bundle.manifest import SIGNATURE, open_manifest
+
+    with archive.opened(_path(bundle)) as folder:
+        manifest = open_manifest(folder)
+        signed = (folder / SIGNATURE).is_file()
+    facts = {"id": manifest.id, "signed": signed, **msgspec.to_builtins(manifest)}
+    click.echo(json.dumps(facts, ensure_ascii=False) if as_json else "\n".join(_lines(manifest, signed)))
+
+
+def _lines(manifest: Any, signed: bool) -> list[str]:
+    labels = ", ".join(manifest.labels[:12]) + (" …" if len(manifest.labels) > 12 else "")
+    size = sum(file.bytes for file in manifest.files.values())
+    pairs = [
+        ("id", manifest.id), ("name", manifest.name), ("task", manifest.task),
+        ("in, out", f"{manifest.input} → {manifest.prediction}"),
+        ("labels", f"{len(manifest.labels)}: {labels}" if labels else "none"),
+        ("variant", manifest.variant + (f" of {manifest.parent[:12]}" if manifest.parent else "")),
+        ("runtime", ", ".join(f"{k} {v}" for k, v in _plain(manifest.runtime).items())),
+        ("limits", ", ".join(f"{k} {v:,}" for k, v in _plain(manifest.limits).items())),
+        ("files", f"{len(manifest.files)}, {size / 1e6:.1f} MB, {'signed' if signed else 'not signed'}"),
+        ("licences", "; ".join(f"{item.what}: {item.licence}" for item in manifest.licences) or "none stated"),
+    ]  # fmt: skip
+    calls = [_call(call) for call in manifest.program.calls]
+    return [*(f"{name:<9} {value}" for name, value in pairs), "program", *(f"  {call}" for call in calls)]
+
+
+def _call(call: Any) -> str:
+    what = call.op or f"graph {call.graph}"
+    return f"{', '.join(call.outputs)} = {what}({', '.join(call.inputs)})"
+
+
+def _plain(struct: Any) -> dict[str, Any]:
+    import msgspec
+
+    plain: dict[str, Any] = msgspec.to_builtins(struct)
+    return plain
+
+
+@command.command()
+@BUNDLE
+@click.option("--key", type=click.Path(path_type=Path), help="Public key (PEM) that must have signed it.")
+@JSON
+def verify(bundle: str, key: Path | None, as_json: bool) -> None:
+    """Check that a bundle is whole, unaltered and safe, and that it still answers as when it was made."""
+    from modelworks.bundle import Predictor
+
+    predictor = Predictor.open(_path(bundle), require_signature=key)
+    facts = {
+        "id": predictor.id,
+        "files": len(predictor.manifest.files),
+        "signature": "holds" if key else "not asked for",
+    }
+    said = f"{predictor.id}: {facts['files']} files as listed, self-test passed, signature {facts['signature']}"
+    click.echo(json.dumps(facts) if as_json else said)
+
+
+@command.command()
+@BUNDLE
+@click.option("--key", type=click.Path(path_type=Path), required=True, help="Private key (PEM, EC P-256).")
+@JSON
+def sign(bundle: str, key: Path, as_json: bool) -> None:
+    """Sign a bundle folder with a private key; the signature is its file model.sig."""
+    from modelworks.bundle import sign as sign_folder
+    from modelworks.bundle.manifest import SIGNATURE
+    from modelworks.core.errors import ConfigError
+
+    folder = _path(bundle)
+    if not folder.is_dir():
+        raise ConfigError("only a folder can be signed; sign, then export", where=str(folder))
+    manifest = sign_folder(folder, key)
+    facts = {"id": manifest.id, "signature": str(folder / SIGNATURE)}
+    click.echo(json.dumps(facts) if as_json else f"signed {manifest.id}: {facts['signature']}")
+
+
+@command.command()
+@click.argument("bundle", metavar="BUNDLE")
+@click.argument("target", type=click.Path(path_type=Path, dir_okay=False))
+@JSON
+def export(bundle: str, target: Path, as_json: bool) -> None:
+    """Pack a bundle into the .zip TARGET, which every command takes in place of the folder."""
+    from modelworks.bundle import archive
+    from modelworks.bundle import verify as check
+
+    with archive.opened(_path(bundle)) as folder:
+        manifest = check(folder)
+        archive.pack(folder, target)
+    facts = {"id": manifest.id, "file": str(target), "bytes": target.stat().st_size}
+    click.echo(json.dumps(facts) if as_json else f"packed {manifest.id} into {target}")
+
+
+def _path(bundle: str) -> Path:
+    from modelworks.cli._bundles import resolve
+
+    return resolve(bundle)
