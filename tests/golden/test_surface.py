@@ -1,0 +1,45 @@
+"""The outside surface is frozen by a diff: command-line help, the configuration's schema, step names.
+
+To accept a meant change: `pytest tests/golden --snapshot-update`, and read the diff."""
+
+from __future__ import annotations
+
+import json
+
+import click
+import msgspec
+import pytest
+from click.testing import CliRunner
+from syrupy.assertion import SnapshotAssertion
+
+from modelworks.cli.main import COMMANDS, group
+from modelworks.core.config import Project
+
+
+def commands(command: click.Command, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    found = [path]
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            inner = command.get_command(context, name)
+            assert inner is not None
+            found += commands(inner, (*path, name))
+    return found
+
+
+@pytest.mark.parametrize("path", commands(group), ids=" ".join)
+def test_help(path: tuple[str, ...], snapshot: SnapshotAssertion) -> None:
+    result = CliRunner(env={"COLUMNS": "110"}).invoke(group, [*path, "--help"], prog_name="modelworks")
+    assert result.exit_code == 0, result.output
+    assert result.output == snapshot
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_listed_line_is_the_commands_own(name: str) -> None:
+    command = group.get_command(click.Context(group), name)
+    assert command is not None
+    assert command.get_short_help_str(200).rstrip(".") == COMMANDS[name].rstrip(".")
+
+
+def test_configuration_schema(snapshot: SnapshotAssertion) -> None:
+    assert json.dumps(msgspec.json.schema(Project), indent=1, sort_keys=True) == snapshot
