@@ -9,7 +9,7 @@ import numpy as np
 
 from modelworks.contracts.op import Tools, op
 from modelworks.kinds import Entity
-from modelworks.ops.text import split_words, word_of_units
+from modelworks.ops._words import split_words, word_of_units
 
 
 @op("spans.bio.v1")

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import re
-import sys
-import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +9,11 @@ import numpy as np
 
 from modelworks.contracts.op import Tools, op
 from modelworks.core.errors import RequestError
+from modelworks.ops._grams import ngram_hashes, positions, word_grams
+from modelworks.ops._words import LONGEST, capitals, normal_word, split_words, word_of_units, word_shape
+
+__all__ = ["ngram_hashes", "normal_word", "split_words", "word_of_units", "word_shape"]
+"""What families need to make vocabularies, and tasks to encode targets, by the same rules."""
 
 
 @op("text.limit.v1", rowwise=True)
@@ -86,44 +87,6 @@ def words(tools: Tools, texts: Sequence[str]) -> tuple[list[list[str]], list[np.
     return [[text[a:b] for a, b in rows.tolist()] for text, rows in zip(texts, units, strict=True)], units
 
 
-def split_words(text: str) -> np.ndarray:
-    """Offsets int32 [T, 2] of the words of a text. In this order:
-
-    - a web address (`https://…`, `www.…`) up to the next white space, its closing punctuation left out;
-    - `@name`, `#tag`;
-    - a number with inner `.`, `,` or `:` (`3.14`, `1,000`, `10:30`);
-    - an apostrophe with the letters behind it, when it follows a word (`don` `'t`, `Anna` `'s`);
-    - a run of letters, digits, `_` and the marks that belong to them, in any script;
-    - any other character alone, with its variation selectors, skin tones and joined emoji; two regional indicators
-      (a flag) together.
-
-    White space and control characters belong to no word. Letters and marks are those of Python's Unicode tables."""
-    return np.array([match.span() for match in _words().finditer(text)], dtype=np.int32).reshape(-1, 2)
-
-
-@functools.cache
-def _words() -> re.Pattern[str]:
-    mark = f"[{_marks()}\U0001f3fb-\U0001f3ff]"
-    run = rf"(?:\w{mark}*+[\u200c\u200d]?+)++"
-    return re.compile(
-        rf"(?:https?://|www\.)\S*[\w/]|[@#]{run}|\d++(?:[.,:]\d++)++|(?<=\w)['’]{run}|{run}"
-        rf"|[\U0001f1e6-\U0001f1ff]{{2}}|[^\w\s\x00-\x1f\x7f]{mark}*+(?:\u200d[^\w\s]{mark}*+)*+"
-    )
-
-
-def _marks() -> str:
-    """Combining marks (Unicode categories M*) as the inside of a character class; `\\w` leaves them out."""
-    marks = [c for c in range(0x300, min(sys.maxunicode, 0x1F000)) if unicodedata.category(chr(c))[0] == "M"]
-    marks += range(0xE0100, 0xE01F0)
-    return "".join(map(re.escape, map(chr, marks)))
-
-
-SHAPES = (
-    "none", "lower", "title", "upper", "letter", "mixed", "digit", "alphanumeric", "mention", "hashtag", "address",
-    "punctuation", "other",
-)  # fmt: skip
-
-
 @op("text.shape.v1", rowwise=True)
 def shape(tools: Tools, texts: Sequence[str], units: Sequence[np.ndarray]) -> list[np.ndarray]:
     """What an uncased tokenizer forgets, int64 [T, 2] for the units of each text: the class (`SHAPES`) of the word
@@ -136,50 +99,44 @@ def shape(tools: Tools, texts: Sequence[str], units: Sequence[np.ndarray]) -> li
 def _shapes(text: str, units: np.ndarray) -> np.ndarray:
     spans = split_words(text)
     spelled = [text[a:b] for a, b in spans.tolist()]
-    classes = np.array([*(word_shape(word) for word in spelled), 0], dtype=np.int64)
+    classes = np.array([*(word_shape(word[:LONGEST]) for word in spelled), 0], dtype=np.int64)
     of_units = classes[word_of_units(spans, units)]
-    return np.stack([of_units, np.full(len(units), _capitals(spelled))], axis=1)
+    return np.stack([of_units, np.full(len(units), capitals(spelled))], axis=1)
 
 
-@functools.lru_cache(maxsize=65536)
-def word_shape(word: str) -> int:
-    """Index into SHAPES."""
-    if len(word) > 1 and word[0] in "@#":
-        return SHAPES.index("mention" if word[0] == "@" else "hashtag")
-    if word.startswith(("http://", "https://", "www.")):
-        return SHAPES.index("address")
-    letters = [c for c in word if c.isalpha()]
-    if any(c.isdigit() for c in word):
-        return SHAPES.index("alphanumeric" if letters else "digit")
-    if not letters:
-        return SHAPES.index("punctuation" if word.isascii() else "other")
-    return SHAPES.index(_casing("".join(letters)))
+@op("text.lookup.v1", rowwise=True)
+def lookup(
+    tools: Tools, words: Sequence[Sequence[str]], *, vocabulary: str = "vocabulary", unknown: int = 1
+) -> list[np.ndarray]:
+    """Ids int64 [T] of the words of each text: `normal_word` looked up in the JSON object {word: id} that resource
+    `vocabulary` holds; `unknown` for others."""
+    ids = tools.resource(vocabulary)
+    return [np.array([ids.get(normal_word(word), unknown) for word in row], dtype=np.int64) for row in words]
 
 
-def _casing(letters: str) -> str:
-    if letters.islower():
-        return "lower"
-    if letters.isupper():
-        return "upper" if len(letters) > 1 else "letter"
-    if letters[0].isupper() and letters[1:].islower():
-        return "title"
-    return "mixed" if any(c.isupper() for c in letters) else "other"
+@op("text.grams.v1", rowwise=True)
+def grams(
+    tools: Tools, words: Sequence[Sequence[str]], *, buckets: int, shortest: int = 2, longest: int = 4, most: int = 24
+) -> list[np.ndarray]:
+    """Character n-grams of each word, hashed: int64 [T, most], 1 to `buckets`, filled up with 0.
+
+    A word is `^word$` in its own casing with digits `0` (`<url>`, `<user>` as in `normal_word`); a gram's id is
+    CRC-32 of its UTF-8 modulo `buckets`, plus 1. Shorter grams first; of more than `most` the first and last halves
+    stay, which keeps both ends of a word."""
+    return [
+        np.array(
+            [word_grams(word[:LONGEST], buckets, shortest, longest, most) for word in row], dtype=np.int64
+        ).reshape(-1, most)
+        for row in words
+    ]
 
 
-def _capitals(words: Sequence[str]) -> int:
-    """1 to 4 as at most 5 %, 30 %, 60 % or more of the words with a letter begin with a capital; 0 without any."""
-    starts = [word[0].isupper() for word in words if word[0].isalpha()]
-    if not starts:
-        return 0
-    share = sum(starts) / len(starts)
-    return 1 + (share > 0.05) + (share > 0.3) + (share > 0.6)
-
-
-def word_of_units(spans: np.ndarray, units: np.ndarray) -> np.ndarray:
-    """Index int64 [T] of the word (rows of `spans`) in which each unit ends; -1 for one that ends in no word."""
-    if not len(spans):
-        return np.full(len(units), -1)
-    last = units[:, 1] - 1
-    found = np.searchsorted(spans[:, 0], last, side="right") - 1
-    inside = (found >= 0) & (last < spans[np.maximum(found, 0), 1]) & (units[:, 0] < units[:, 1])
-    return np.where(inside, found, -1)
+@op("text.ngrams.v1", rowwise=True)
+def ngrams(
+    tools: Tools, texts: Sequence[str], *, vocabulary: str = "vocabulary", words: Sequence[int] = (1, 2),
+    characters: Sequence[int] = (2, 5),
+) -> list[np.ndarray]:  # fmt: skip
+    """Which known n-grams a text holds: sorted unique int32 positions of `ngram_hashes` in resource `vocabulary`, a
+    sorted uint32 array; those it lacks are left out."""
+    known = tools.resource(vocabulary)
+    return [positions(ngram_hashes(text, words, characters), known) for text in texts]
