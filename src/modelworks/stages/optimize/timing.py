@@ -1,0 +1,113 @@
+"""How fast bundles answer here. Machines are noisy, so bundles take turns: every round times each of them once, and
+the medians over the rounds count."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from statistics import median
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from modelworks.kinds import Kind
+
+if TYPE_CHECKING:
+    from modelworks.bundle import Predictor
+
+ROUNDS = 5
+SINGLES = 24
+"""Most single requests a round."""
+BATCHES = (1, 2, 4, 8, 16, 32)
+
+
+def time_all(
+    predictors: Mapping[str, Predictor], inputs: Sequence[Kind], seconds: float
+) -> dict[str, dict[str, float]]:
+    """Name -> p50_ms and p95_ms of single requests, and throughput (examples a second, all cores at work) of batches;
+    about `seconds` for all together."""
+    singles = _affordable(predictors, inputs, seconds)
+    rounds: dict[str, list[tuple[list[float], float]]] = {name: [] for name in predictors}
+    for turn in range(ROUNDS):
+        for name in _turned(list(predictors), turn):
+            sample = [inputs[(turn * singles + i) % len(inputs)] for i in range(singles)]
+            rounds[name].append((_singles(predictors[name], sample), _throughput(predictors[name], sample)))
+    return {name: _summary(found) for name, found in rounds.items()}
+
+
+def curve(predictor: Predictor, inputs: Sequence[Kind], rounds: int = 3) -> list[tuple[int, float]]:
+    """(rows of a batch, milliseconds a row) for growing batches of inputs of like length."""
+    rows = sorted(predictor.prepare(list(inputs)), key=lambda row: row.length)
+    middle = rows[len(rows) // 4 :] or rows
+    costs: dict[int, list[float]] = {size: [] for size in BATCHES if size <= max(len(middle), 1)}
+    for _ in range(rounds):
+        for size, found in costs.items():
+            began, done = time.perf_counter(), 0
+            while done < 32 and done + size <= max(len(middle), size):
+                predictor.finish(middle[done : done + size])
+                done += size
+            found.append((time.perf_counter() - began) * 1000 / max(done, 1))
+    return [(size, median(found)) for size, found in costs.items()]
+
+
+def cap(costs: Sequence[tuple[int, float]], slack: float = 0.05) -> int:
+    """The smallest batch that costs at most `slack` more a row than the cheapest: more would buy nothing."""
+    cheapest = min(cost for _, cost in costs)
+    return next(size for size, cost in costs if cost <= cheapest * (1 + slack))
+
+
+def _turned(names: list[str], turn: int) -> list[str]:
+    """Another one first each round, so that none always follows the same neighbour."""
+    start = turn % max(len(names), 1)
+    return names[start:] + names[:start]
+
+
+def _affordable(predictors: Mapping[str, Predictor], inputs: Sequence[Kind], seconds: float) -> int:
+    """Single requests a round for which all rounds fit into `seconds`. Also warms every predictor up."""
+    cost = 0.0
+    for predictor in predictors.values():
+        predictor.predict([inputs[0]])
+        began = time.perf_counter()
+        for one in inputs[:3]:
+            predictor.predict([one])
+        cost += (time.perf_counter() - began) / min(3, len(inputs))
+    fits = seconds / (ROUNDS * 2 * max(cost, 1e-6))
+    return int(min(SINGLES, max(4, fits)))
+
+
+def _singles(predictor: Predictor, inputs: Sequence[Kind]) -> list[float]:
+    times = []
+    for one in inputs:
+        began = time.perf_counter()
+        predictor.predict([one])
+        times.append((time.perf_counter() - began) * 1000)
+    return times
+
+
+def _throughput(predictor: Predictor, inputs: Sequence[Kind]) -> float:
+    """Examples a second when every core is busy, as in the server: as many lanes as cores allow for the bundle's
+    threads. Otherwise more threads would always look better than one thread a lane."""
+    lanes = max(1, cores() // max(predictor.manifest.runtime.threads, 1))
+    parts = [list(inputs) for _ in range(lanes)]
+    began = time.perf_counter()
+    if lanes == 1:
+        predictor.predict(parts[0])
+    else:
+        with ThreadPoolExecutor(lanes) as pool:
+            list(pool.map(predictor.predict, parts))
+    return lanes * len(inputs) / (time.perf_counter() - began)
+
+
+def cores() -> int:
+    """Processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _summary(rounds: list[tuple[list[float], float]]) -> dict[str, float]:
+    return {
+        "p50_ms": median(float(np.median(times)) for times, _ in rounds),
+        "p95_ms": median(float(np.quantile(times, 0.95)) for times, _ in rounds),
+        "throughput": median(rate for _, rate in rounds),
+    }
