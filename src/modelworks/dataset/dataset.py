@@ -60,7 +60,9 @@ class Dataset:
         try:
             return cls(Path(folder), msgspec.json.decode(path.read_bytes(), type=Description))
         except (OSError, msgspec.MsgspecError) as error:
-            raise DataError(f"not a dataset: {error}", where=str(path), hint="modelworks run --until prepare") from error
+            raise DataError(
+                f"not a dataset: {error}", where=str(path), hint="modelworks run --until prepare"
+            ) from error
 
     @property
     def id(self) -> str:

@@ -85,7 +85,11 @@ def _load(project: Path) -> dict[str, Any]:
         cache = msgspec.json.decode((paths.cache(project) / CACHE).read_bytes())
     except (OSError, msgspec.MsgspecError):
         cache = None
-    if not isinstance(cache, dict) or not isinstance(cache.get("files"), dict) or not isinstance(cache.get("all"), dict):
+    if (
+        not isinstance(cache, dict)
+        or not isinstance(cache.get("files"), dict)
+        or not isinstance(cache.get("all"), dict)
+    ):
         return {"files": {}, "all": {}}
     return cache
 

@@ -39,7 +39,9 @@ def versions(project: Path) -> list[Version]:
 def find(project: Path, name: str) -> Dataset:
     """The version a number, `latest`, `previous`, or the beginning of an id names; a DataError when none or several."""
     known = versions(project)
-    matches = [v for v in known if str(v.number) == name] or [v for v in known if len(name) > 3 and v.id.startswith(name)]
+    matches = [v for v in known if str(v.number) == name] or [
+        v for v in known if len(name) > 3 and v.id.startswith(name)
+    ]
     if name in ("latest", "previous") and len(known) > (name == "previous"):
         matches = [known[-1 if name == "latest" else -2]]
     if len(matches) != 1:

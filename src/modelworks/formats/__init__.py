@@ -1,9 +1,9 @@
-"""Readers and writers of the field's file formats: one leaf a format (contracts/format.py), found by name or sniffed."""
+"""Readers and writers of the field's file formats: a leaf each (contracts/format.py), found by name or sniffed."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from modelworks.contracts import format as contract
 from modelworks.contracts.format import Format
@@ -12,6 +12,15 @@ from modelworks.core.errors import DataError
 
 HEAD = 64 * 1024
 SURE = 0.3
+DATA = (".csv", ".tsv", ".tab", ".txt", ".jsonl", ".ndjson", ".json", ".parquet", ".conll", ".iob", ".iob2", ".bio",
+        ".bioes", ".conllu", ".zip")  # fmt: skip
+PROSE = ("readme", "license", "licence", "source", "attribution", "notice")
+
+
+def is_data(name: str) -> bool:
+    """Does a file's name end as that of data, and is it no README or licence?"""
+    pure = PurePosixPath(name.lower())
+    return pure.suffix in DATA and not pure.name.startswith((".", *PROSE))
 
 
 def detect(path: Path, preferred: Sequence[str] = ()) -> Format:

@@ -71,10 +71,7 @@ def guess(path: Path, reading: Reading, opener: Opener) -> dict[str, str]:
 
 def match(path: Path, names: list[str], sample: list[dict[str, Any]], reading: Reading) -> dict[str, str]:
     """Field -> column; a DataError for a column that is not there or a needed field without one."""
-    columns = dict(reading.columns)
-    for field, column in columns.items():
-        if column not in names:
-            raise DataError(f"there is no column {column!r} for `{field}`", where=str(path), seen=column, allowed=names)
+    columns = {field: _named(path, field, column, names) for field, column in reading.columns.items()}
     for field in (*fields(reading), *EXTRA):
         if field not in columns and (column := _usual(field, names, set(columns.values()))):
             columns[field] = column
@@ -87,6 +84,15 @@ def match(path: Path, names: list[str], sample: list[dict[str, Any]], reading: R
             )  # fmt: skip
         columns[field] = column
     return columns
+
+
+def _named(path: Path, field: str, column: str, names: list[str]) -> str:
+    """The column a user means: by its name, or by its number from 1."""
+    if column in names:
+        return column
+    if column.isdigit() and 1 <= int(column) <= len(names):
+        return names[int(column) - 1]
+    raise DataError(f"there is no column {column!r} for `{field}`", where=str(path), seen=column, allowed=names)
 
 
 def fields(reading: Reading) -> list[str]:
@@ -125,7 +131,7 @@ def _alike(field: str, names: list[str], sample: list[dict[str, Any]], taken: se
         return None
     if field == "text":
         name = max(free, key=lambda name: sum(map(len, free[name])) / len(free[name]))
-        return name if any(not _number(value) for value in free[name]) else None
+        return name if any(not is_number(value) for value in free[name]) else None
     if field == "label":
         few = {name: len(set(values)) for name, values in free.items() if max(map(len, values)) <= 60}
         few = {name: count for name, count in few.items() if count <= max(2, len(free[name]) // 2)}
@@ -133,7 +139,8 @@ def _alike(field: str, names: list[str], sample: list[dict[str, Any]], taken: se
     return None
 
 
-def _number(text: str) -> bool:
+def is_number(text: str) -> bool:
+    """Does the text write a number?"""
     try:
         float(text)
     except ValueError:

@@ -41,19 +41,17 @@ def _dicts(path: Path, names: list[str], rows: Iterable[Row]) -> Iterator[tuple[
 
 
 def is_header(first: list[str], rest: list[list[str]], reading: Reading) -> bool:
-    """Is the first row names? It is when a cell is a usual name or one that the user gave; a row whose cells occur
-    again as values of a column with few distinct values, or that holds numbers, is data."""
-    usual = {name for names in USUAL.values() for name in names} | set(reading.columns.values())
-    plain = [cell.strip().lower().replace(" ", "_") for cell in first]
+    """Is the first row names? It is when a cell is a usual name or one that the user gave. Else it is data when it
+    holds numbers or values that occur again below it, or when the user named columns by number."""
+    named = {name for name in reading.columns.values() if not name.isdigit()}
+    usual = {name for names in USUAL.values() for name in names} | named
+    plain = [cell.strip().lower().replace(" ", "_").replace("-", "_") for cell in first]
     if any(cell in usual for cell in (*plain, *first)):
         return True
-    if any(not cell or _columns._number(cell) for cell in plain) or len(set(plain)) < len(plain):
+    if len(named) < len(reading.columns) or any(not cell or _columns.is_number(cell) for cell in plain):
         return False
-    for column, cell in enumerate(first):
-        values = [row[column] for row in rest if len(row) == len(first)]
-        if cell in values:
-            return False
-    return len(rest) > 2 and all(len(cell) < 40 for cell in first)
+    again = any(cell == row[column] for row in rest if len(row) == len(first) for column, cell in enumerate(first))
+    return not again and len(set(plain)) == len(plain) and len(rest) > 2 and all(len(cell) < 40 for cell in first)
 
 
 def csv_rows(path: Path) -> Iterator[Row]:

@@ -11,7 +11,7 @@ from modelworks.core.errors import DataError
 from modelworks.formats._splits import split_of
 from modelworks.kinds import Example, Image, Label
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 LARGEST = 64 * 2**20
 """Bytes of one image file."""
 
@@ -57,10 +57,11 @@ def read(path: Path, reading: Reading) -> Iterator[Example | Bad]:
     if path.is_file():
         yield _one(path, f"{path.parent.parent.name}/{path.parent.name}/{path.name}", path.parent.name)
         return
-    count = 0
-    for count, relative in enumerate(files(path), 1):
+    empty = True
+    for relative in files(path):
+        empty = False
         yield _one(path / relative, relative, path.name)
-    if not count:
+    if empty:
         raise DataError("the folder holds no images", where=str(path), allowed=SUFFIXES)
 
 
@@ -71,10 +72,6 @@ def _one(path: Path, relative: str, name: str) -> Example | Bad:
         return example(path.read_bytes(), relative, str(path), name)
     except OSError as error:
         return Bad(str(path), f"cannot read the file: {error.strerror}")
-
-
-def guess(path: Path, reading: Reading) -> dict[str, str]:
-    return {"image": "(file)", "label": "(folder name)"}
 
 
 def sniff(path: Path, head: bytes) -> float:
@@ -89,5 +86,4 @@ FORMAT = Format(
     suffixes=SUFFIXES,
     sniff=sniff,
     read=read,
-    guess=guess,
 )

@@ -25,9 +25,6 @@ TOTAL = 16 * 2**30
 """Bytes of all members, unpacked."""
 RATIO, SMALL = 300, 64 * 2**20
 """Unpacked over packed size beyond which a member larger than SMALL is taken for a bomb."""
-DATA = (".csv", ".tsv", ".tab", ".txt", ".jsonl", ".ndjson", ".json", ".parquet", ".conll", ".iob", ".iob2", ".bio",
-        ".bioes", ".conllu")  # fmt: skip
-PROSE = ("readme", "license", "licence", "source", "attribution", "notice")
 
 
 def members(archive: zipfile.ZipFile, path: Path) -> list[zipfile.ZipInfo]:
@@ -112,18 +109,12 @@ def _units(archive: zipfile.ZipFile, infos: list[zipfile.ZipInfo], folder: Path,
             _unpack(archive, info, folder)
         yield from (folder / root for root in roots)
         return
-    wanted = [info for info in infos if is_data(info.filename)]
+    wanted = [info for info in infos if formats.is_data(info.filename) and not info.filename.lower().endswith(".zip")]
     if not wanted:
         raise DataError(
-            "the archive holds no data that I know", where=str(path), allowed=(*DATA, *image_folder.SUFFIXES)
+            "the archive holds no data that I know", where=str(path), allowed=(*formats.DATA, *image_folder.SUFFIXES)
         )
     yield from (_unpack(archive, info, folder) for info in wanted)
-
-
-def is_data(name: str) -> bool:
-    """Does the file name end as a table's, and is it no README or licence?"""
-    pure = PurePosixPath(name.lower())
-    return pure.suffix in DATA and not pure.name.startswith(PROSE)
 
 
 def _unpack(archive: zipfile.ZipFile, info: zipfile.ZipInfo, folder: Path) -> Path:
@@ -149,7 +140,7 @@ def guess(path: Path, reading: Reading) -> dict[str, str]:
     with zipfile.ZipFile(path) as archive, tempfile.TemporaryDirectory(prefix="modelworks-zip-") as name:
         infos = members(archive, path)
         if any(image_folder.is_image(info.filename) for info in infos):
-            return image_folder.guess(path, reading)
+            return {}
         for unit in _units(archive, infos, Path(name), path):
             inner = formats.detect(unit)
             return inner.guess(unit, reading) if inner.guess else {}

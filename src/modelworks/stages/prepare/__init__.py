@@ -1,5 +1,6 @@
 """Labelled files -> a validated, split Dataset."""
 
+from modelworks.stages.prepare.look import Look, look
 from modelworks.stages.prepare.run import run
 
-__all__ = ["run"]
+__all__ = ["Look", "look", "run"]

@@ -1,51 +1,150 @@
-"""The step `prepare` (thin version)."""
+"""The step `prepare`: two passes over the source files.
+
+The first checks every example and keeps a small fact of each; then all are split and judged at once; the second writes
+those that stay. So memory holds facts, never inputs.
+"""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from modelworks import formats
-from modelworks.contracts import format as contract
 from modelworks.contracts import task as tasks
-from modelworks.contracts.format import Bad, Reading
+from modelworks.contracts.format import Bad
 from modelworks.contracts.step import Work
+from modelworks.contracts.task import Task
 from modelworks.core.errors import DataError
-from modelworks.dataset import create, rows
-from modelworks.dataset.fingerprint import roots
+from modelworks.core.progress import Progress
+from modelworks.dataset import create
 from modelworks.kinds import Example
+from modelworks.stages.prepare import check, report
+from modelworks.stages.prepare.facts import Fact, fact
+from modelworks.stages.prepare.licences import licences
+from modelworks.stages.prepare.sources import Sources
+from modelworks.stages.prepare.split import assign
+
+SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What the first pass and the judgement found."""
+
+    facts: list[Fact]
+    usable: list[bool]
+    """Of every item read, in order: is it among the facts?"""
+    splits: list[str]
+    left_out: set[int]
+    validation: dict[str, Any]
 
 
 def run(work: Work) -> dict[str, Any]:
-    """Read, check, split and store the project's data."""
+    """Read, check, split and store the project's data; a DataError that lists the first faults when it cannot be
+    used."""
     task = tasks.find(work.params["task"])
-    data = work.params["data"]
-    project = Path(work.inputs["source"])
-    dataset = create(work.output, _examples(task, data, project), input=task.input, target=task.target, validation={})
-    if not dataset.splits["train"]:
-        raise DataError("the data holds no training examples", where=str(project))
-    return {"splits": dataset.splits, "labels": list(dataset.labels), "dataset": dataset.id}
+    project, data = Path(work.inputs["source"]), dict(work.params["data"])
+    sources = Sources(task, data, project)
+    found = inspect(task, sources, data, work.progress)
+    work.progress.start("store", len(found.facts), "examples")
+    dataset = create(
+        work.output, _chosen(sources, found, work.progress), input=task.input, target=task.target,
+        validation=found.validation, licences=licences([unit for unit, _, _ in sources.units], project),
+    )  # fmt: skip
+    for note in found.validation["notes"]:
+        work.progress.say(f"data: {note}")
+    return {
+        "dataset": dataset.id, "splits": dataset.splits, "labels": list(dataset.labels),
+        "split": found.validation["split"], "problems": found.validation["problems"],
+    }  # fmt: skip
 
 
-def _examples(task: Any, data: dict[str, Any], project: Path) -> Iterator[Example]:
-    reading = Reading(input=task.input, target=task.target, columns=data.get("columns") or {})
-    for root, given in roots(project, data):
-        name = data.get("format")
-        form = contract.find(name) if name else formats.detect(root, task.formats)
-        for one in form.read(root, reading):
-            if isinstance(one, Bad):
-                if data.get("skip_bad"):
-                    continue
-                raise DataError(one.message, where=one.where, seen=one.seen, allowed=one.allowed)
-            split = given or _split(one, data)
-            yield Example(one.id, one.input, one.target, one.meta, split, one.where)
+def inspect(task: Task, sources: Sources, data: dict[str, Any], progress: Progress) -> Findings:
+    """The first pass and the judgement; writes nothing."""
+    progress.start("check", None, "examples")
+    facts, usable, faults = list[Fact](), list[bool](), list[Bad]()
+    for one in sources:
+        bad = one if isinstance(one, Bad) else check.fault(one)
+        usable.append(bad is None)
+        if bad is not None:
+            faults.append(bad)
+        elif isinstance(one, Example):
+            facts.append(fact(one))
+        progress.advance()
+    _stop_for_faults(faults, len(usable), bool(data.get("skip_bad")))
+    if not facts:
+        raise DataError(
+            "the data holds no examples", where=_places(sources), allowed="at least a few labelled examples"
+        )
+    splits, how = assign(facts, data)
+    left_out = report.leaks(facts, splits)
+    about = {"sources": sources.columns(), "split": how}
+    validation = report.validation(facts, splits, left_out, faults, about)
+    _stop_for_labels(task, facts, splits, validation)
+    return Findings(facts, usable, splits, left_out, validation)
 
 
-def _split(example: Example, data: dict[str, Any]) -> str:
-    share = (
-        int.from_bytes(hashlib.sha256(b"%d" % data.get("seed", 0) + rows.content(example.input)).digest()[:8]) / 2**64
-    )
-    test, dev = (value if isinstance(value, float) else 0.0 for value in (data.get("test", 0.2), data.get("dev", 0.1)))
-    return "test" if share < test else "dev" if share < test + dev else "train"
+def _chosen(sources: Sources, found: Findings, progress: Progress) -> Iterator[Example]:
+    """The second pass: the examples that stay, with their split."""
+    number = -1
+    for usable, one in zip(found.usable, sources, strict=True):
+        if not usable or not isinstance(one, Example):
+            continue
+        number += 1
+        if one.where != found.facts[number].where:
+            raise DataError("the data changed while it was read", where=one.where, hint="run again")
+        if number not in found.left_out:
+            progress.advance()
+            yield replace(one, split=found.splits[number])
+
+
+def _stop_for_faults(faults: Sequence[Bad], total: int, skip: bool) -> None:
+    if not faults or (skip and len(faults) < total):
+        return
+    listed = "\n".join(f"    {_line(fault)}" for fault in faults[:SHOWN])
+    more = f"\n    and {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
+    raise DataError(
+        f"{len(faults)} of {total} examples cannot be used:\n{listed}{more}", where=faults[0].where,
+        seen=faults[0].seen or None, allowed=faults[0].allowed,
+        hint="correct them, or leave them out (counted and listed): data: {skip_bad: true}",
+    )  # fmt: skip
+
+
+def _line(fault: Bad) -> str:
+    return f"{fault.where}: {fault.message}" + (f" (seen: {fault.seen})" if fault.seen else "")
+
+
+def _stop_for_labels(task: Task, facts: Sequence[Fact], splits: Sequence[str], validation: dict[str, Any]) -> None:
+    """Data that cannot train: no training examples, too few labels, labels that training never sees."""
+    known = validation["labels"]["train"]
+    if not validation["splits"]["train"]:
+        raise DataError("no examples are left to train on", seen=validation["splits"], hint="give more data")
+    least = {"label": 2, "spans": 1}.get(task.target, 0)
+    if len(known) < least:
+        words = "only one label" if known else "no labels"
+        raise DataError(
+            f"the training data has {words}", where=facts[0].where, seen=", ".join(known),
+            allowed=f"at least {least} different label{'s' if least > 1 else ''}",
+        )  # fmt: skip
+    for number, (one, split) in enumerate(zip(facts, splits, strict=True)):
+        unknown = [label for label in one.labels if known and label not in known]
+        if split != "train" and unknown:
+            count = sum(unknown[0] in other.labels for other in facts[number:])
+            raise DataError(
+                f"the {split} split has a label that the training split has not ({count} times)", where=one.where,
+                seen=unknown[0], allowed=list(known), hint=_advice(unknown[0], known),
+            )  # fmt: skip
+
+
+def _advice(label: str, known: dict[str, int]) -> str:
+    from modelworks.core.errors import nearest
+
+    close = nearest(label, known)
+    return f"did you mean {close!r}?" if close else f"add training examples of {label!r}, or remove it"
+
+
+def _places(sources: Sources) -> str:
+    counts = Counter(str(unit) for unit, _, _ in sources.units)
+    return ", ".join(list(counts)[:3])
