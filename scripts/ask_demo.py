@@ -1,4 +1,4 @@
-"""Start `modelworks serve` on a free port, ask it one question over HTTP, stop it. Prints the question and the answer."""
+"""Start `modelworks serve` on a free port, ask it one question over HTTP, stop it. Prints question and answer."""
 
 import json
 import socket
