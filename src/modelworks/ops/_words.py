@@ -31,19 +31,21 @@ def split_words(text: str) -> np.ndarray:
       (a flag) together.
 
     White space and control characters belong to no word. Letters and marks are those of Python's Unicode tables."""
-    return np.array([match.span() for match in _words().finditer(text)], dtype=np.int32).reshape(-1, 2)
+    pattern = _pattern(False) if text.isascii() else _pattern(True)
+    return np.array([match.span() for match in pattern.finditer(text)], dtype=np.int32).reshape(-1, 2)
 
 
 @functools.cache
-def _words() -> re.Pattern[str]:
-    mark = f"[{_marks()}\U0001f3fb-\U0001f3ff]"
-    run = rf"(?:\w{mark}*+[\u200c\u200d]?+)++"
-    return re.compile(
-        rf"(?:https?://|www\.)\S*[\w/]|[@#]{run}|\d++(?:[.,:]\d++)++|(?<=\w)['’]{run}|{run}"
-        rf"|[\U0001f1e6-\U0001f1ff]{{2}}|[^\w\s\x00-\x1f\x7f]{mark}*+(?:\u200d[^\w\s]{mark}*+)*+"
-    )
+def _pattern(marks: bool) -> re.Pattern[str]:
+    """The rule; without `marks` it says the same of ASCII texts, three times as fast."""
+    found = _marks() if marks else ""
+    word = rf"\w++(?:[{found}\u200c\u200d]++\w*+)*+" if marks else r"\w++"
+    sign = rf"[^\w\s\x00-\x1f\x7f-\x9f][{found}\U0001f3fb-\U0001f3ff]*+" if marks else r"[^\w\s\x00-\x1f\x7f]"
+    flags = rf"|[\U0001f1e6-\U0001f1ff]{{2}}|{sign}(?:\u200d{sign})*+" if marks else rf"|{sign}"
+    return re.compile(rf"(?:https?://|www\.)\S*[\w/]|[@#]{word}|\d++(?:[.,:]\d++)++|(?<=\w)['’]{word}|{word}{flags}")
 
 
+@functools.cache
 def _marks() -> str:
     """Combining marks (Unicode categories M*) as the inside of a character class; `\\w` leaves them out."""
     marks = [c for c in (*range(0x300, 0x1F000), *range(0xE0100, 0xE01F0)) if unicodedata.category(chr(c))[0] == "M"]

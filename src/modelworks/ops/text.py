@@ -9,7 +9,7 @@ import numpy as np
 
 from modelworks.contracts.op import Tools, op
 from modelworks.core.errors import RequestError
-from modelworks.ops._grams import ngram_hashes, positions, word_grams
+from modelworks.ops._grams import known_ngrams, ngram_hashes, word_grams
 from modelworks.ops._words import LONGEST, capitals, normal_word, split_words, word_of_units, word_shape
 
 __all__ = ["ngram_hashes", "normal_word", "split_words", "word_of_units", "word_shape"]
@@ -139,4 +139,4 @@ def ngrams(
     """Which known n-grams a text holds: sorted unique int32 positions of `ngram_hashes` in resource `vocabulary`, a
     sorted uint32 array; those it lacks are left out."""
     known = tools.resource(vocabulary)
-    return [positions(ngram_hashes(text, words, characters), known) for text in texts]
+    return [known_ngrams(text, words, characters, known) for text in texts]
