@@ -5,6 +5,9 @@ To accept a meant change: `pytest tests/golden --snapshot-update`, and read the 
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import click
 import msgspec
@@ -43,3 +46,9 @@ def test_listed_line_is_the_commands_own(name: str) -> None:
 
 def test_configuration_schema(snapshot: SnapshotAssertion) -> None:
     assert json.dumps(msgspec.json.schema(Project), indent=1, sort_keys=True) == snapshot
+
+
+def test_the_configuration_page_is_current() -> None:
+    script = Path(__file__).parent.parent.parent / "scripts" / "write_configuration.py"
+    done = subprocess.run([sys.executable, str(script), "--check"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
