@@ -82,7 +82,8 @@ def telling(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        hint = "free some disk space and run again: finished steps are kept" if error.errno == errno.ENOSPC else ""
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        hint = "free some disk space and run again: finished steps are kept" if full else ""
         raise StoreError(f"cannot write: {error.strerror}", where=str(path), hint=hint) from error
 
 
