@@ -54,9 +54,10 @@ def diff(old: Dataset, new: Dataset) -> Difference:
     changed = [key for key in both if set(before.targets(key)) != set(after.targets(key))]
     moved = sum(before.splits(key) != after.splits(key) for key in both)
     names = sorted({*before.labels, *after.labels})
+    sizes = {name: (old.splits.get(name, 0), new.splits.get(name, 0)) for name in sorted({*old.splits, *new.splits})}
     return Difference(
         old=old.id, new=new.id, added=len(added), removed=len(removed), relabelled=len(changed), moved=moved,
-        splits={name: (old.splits.get(name, 0), new.splits.get(name, 0)) for name in sorted({*old.splits, *new.splits})},
+        splits=sizes,
         labels={name: (before.labels[name], after.labels[name]) for name in names},
         added_where=tuple(added[:SHOWN]), removed_where=tuple(removed[:SHOWN]),
         changes=tuple(_change(before, after, key) for key in changed[:SHOWN]),
@@ -79,7 +80,7 @@ class _Side:
         for key, split, target, where in cells:
             self.found.setdefault(key, []).append((split, target, where))
             if target is not None:
-                self.labels.update(rows._value(self._cls, self._type, target).labels())
+                self.labels.update(rows.value(self._cls, self._type, target).labels())
 
     def targets(self, key: bytes) -> list[str | None]:
         return [target for _, target, _ in self.found[key]]

@@ -123,7 +123,7 @@ def _missing(project: Path, pattern: str) -> DataError:
     close = nearest(Path(pattern).name, beside)
     return DataError(
         "no such data file", where=str(project), seen=pattern, allowed=beside[:20] or "a file, folder or glob",
-        hint=f"did you mean {(Path(pattern).parent / close).as_posix()}?" if close else "correct `data` in modelworks.yaml",
+        hint=f"did you mean {(Path(pattern).parent / close).as_posix()}?" if close else "correct `data` in the project",
     )  # fmt: skip
 
 

@@ -4,8 +4,8 @@
 |-----------|--------------|-----------------------------------------------------------------------|
 | `id`      | string       | id of the example                                                     |
 | `split`   | string       | `train`, `dev` or `test`                                              |
-| input     | string, binary | a kind of one str or bytes field is that column (`text`, `image`); any other is JSON in `input` |
-| target    | string, null | likewise (`label`); JSON in `target` for any other kind                |
+| input     | string or binary | a kind of one str or bytes field is that column (`text`, `image`); else JSON `input` |
+| target    | string, null | likewise (`label`); else JSON in `target`                             |
 | `meta`    | string       | JSON                                                                  |
 | `where`   | string       | file and line the example came from                                   |
 | `content` | binary       | digest of the input, 32 bytes: to compare versions without reading inputs |
@@ -22,7 +22,7 @@ from typing import Any
 
 import msgspec
 
-from modelworks.core.errors import DataError, MissingExtra
+from modelworks.core.errors import DataError, MissingExtra, StoreError
 from modelworks.kinds import KINDS, Example, Kind
 
 BATCH_BYTES, BATCH_ROWS = 32 * 2**20, 4096
@@ -59,12 +59,26 @@ def native(kind: str, fallback: str) -> tuple[str, type | None]:
 
 
 def write(path: Path, examples: Iterable[Example], input: str, target: str) -> int:
-    """Stream examples into a new table; its Lance version."""
+    """Stream examples into a new table; its Lance version. A StoreError when the disk does not take it."""
     import pyarrow as pa
 
-    schema = _schema(input, target)
-    reader = pa.RecordBatchReader.from_batches(schema, _batches(examples, schema, input, target))
-    return int(lance().write_dataset(reader, str(path), schema=schema, mode="create").version)
+    schema, raised = _schema(input, target), list[Exception]()
+    reader = pa.RecordBatchReader.from_batches(schema, _batches(_keeping(examples, raised), schema, input, target))
+    try:
+        return int(lance().write_dataset(reader, str(path), schema=schema, mode="create").version)
+    except (OSError, ValueError, RuntimeError) as error:
+        if raised:  # Lance wraps what the examples raise in an error of its own
+            raise raised[0] from None
+        hint = "free some disk space and run again: finished steps are kept"
+        raise StoreError(f"cannot write the table: {error}", where=str(path), hint=hint) from error
+
+
+def _keeping(examples: Iterable[Example], raised: list[Exception]) -> Iterator[Example]:
+    try:
+        yield from examples
+    except Exception as error:
+        raised.append(error)
+        raise
 
 
 def read(path: Path, input: str, target: str, split: str, batch: int) -> Iterator[Example]:
@@ -72,10 +86,10 @@ def read(path: Path, input: str, target: str, split: str, batch: int) -> Iterato
     (source, source_type), (goal, goal_type) = native(input, "input"), native(target, "target")
     columns = ["id", source, goal, "meta", "where"]
     for table in scan(path, columns, split, batch):
-        for id_, value, wanted, meta, where in zip(*(table[name].to_pylist() for name in columns), strict=True):
+        for id_, given, wanted, meta, where in zip(*(table[name].to_pylist() for name in columns), strict=True):
             yield Example(
-                id_, _value(KINDS[input], source_type, value),
-                None if wanted is None else _value(KINDS[target], goal_type, wanted),
+                id_, value(KINDS[input], source_type, given),
+                None if wanted is None else value(KINDS[target], goal_type, wanted),
                 msgspec.json.decode(meta) if meta else {}, split, where,
             )  # fmt: skip
 
@@ -95,7 +109,7 @@ def scan(path: Path, columns: list[str], split: str | None = None, batch: int = 
 def _schema(input: str, target: str) -> Any:
     import pyarrow as pa
 
-    types = {str: pa.string(), bytes: pa.large_binary(), None: pa.string()}
+    types: dict[type | None, Any] = {str: pa.string(), bytes: pa.large_binary(), None: pa.string()}
     (source, source_type), (goal, goal_type) = native(input, "input"), native(target, "target")
     text = {name: pa.string() for name in ("id", "split", "meta", "where")}
     columns = {"id": text["id"], "split": text["split"], source: types[source_type], goal: types[goal_type]}
@@ -136,5 +150,6 @@ def _cell(value: Kind, native_type: type | None) -> Any:
     return getattr(value, msgspec.structs.fields(type(value))[0].name)
 
 
-def _value(cls: type[Kind], native_type: type | None, cell: Any) -> Kind:
+def value(cls: type[Kind], native_type: type | None, cell: Any) -> Kind:
+    """The kind that a cell holds."""
     return msgspec.json.decode(cell, type=cls) if native_type is None else cls(cell)

@@ -7,6 +7,7 @@ values look like it. All further columns go to `Example.meta`.
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -227,11 +228,16 @@ def _word(field: str, value: Any) -> str:
 
 
 def _image(value: Any) -> bytes:
-    """Bytes of an encoded image: as they are, or as Hugging Face stores them ({bytes, path})."""
+    """Bytes of an encoded image: as they are, in base64, or as Hugging Face stores them ({bytes, path})."""
     if isinstance(value, dict):
         value = value.get("bytes")
+    if isinstance(value, str):
+        try:
+            return base64.b64decode(value, validate=True)
+        except ValueError:
+            pass
     if not isinstance(value, bytes):
-        raise ValueError("the image is not given as bytes")
+        raise ValueError("the image is given neither as bytes nor in base64 (images in files: name their folder)")
     return value
 
 

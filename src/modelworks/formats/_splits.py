@@ -21,7 +21,7 @@ def file_split(relative: str) -> str:
     """The split that a file's name (`emerging.dev.conll`, `test-00000-of-00001.parquet`) or else its folder says."""
     path = PurePosixPath(relative)
     for name in (path.stem, *reversed(path.parts[:-1])):
-        found = {split_of(word) for word in re.split(r"[-_.\s]+", name)} - {""}
+        found = {split_of(word) for word in re.split(r"[^a-z]+", name.lower())} - {""}
         if len(found) == 1:
             return found.pop()
     return ""

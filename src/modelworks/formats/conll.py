@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import chain, islice
+from itertools import chain, islice, pairwise
 from pathlib import Path
+from types import NoneType
 
 from modelworks.contracts.format import Bad, Format, Reading
 from modelworks.core import files
@@ -104,10 +105,10 @@ def _given(path: Path, name: str, column: str, width: int) -> int:
 
 
 def _example(path: Path, sentence: _Sentence, layout: _Layout) -> Example | Bad:
-    for number, row in enumerate(sentence.rows):
+    for line, row in enumerate(sentence.rows, sentence.line):
         if len(row) != layout.width:
-            return Bad(f"{path}:{sentence.line + number}", "wrong number of columns", f"{len(row)}: {' '.join(row)[:100]}",
-                       f"{layout.width} columns")  # fmt: skip
+            seen = f"{len(row)}: {' '.join(row)[:100]}"
+            return Bad(f"{path}:{line}", "wrong number of columns", seen, f"{layout.width} columns")
     rows = [row for row in sentence.rows if layout.index is None or not NOT_A_WORD.fullmatch(row[layout.index])]
     words = [row[layout.word] for row in rows]
     if not any(word.strip() for word in words):
@@ -159,7 +160,8 @@ def write(path: Path, examples: Iterable[Example]) -> None:
     the ends of spans."""
     blocks = []
     for example in examples:
-        assert isinstance(example.input, Text) and (example.target is None or isinstance(example.target, Spans))
+        if not isinstance(example.input, Text) or not isinstance(example.target, (Spans, NoneType)):
+            raise DataError("CoNLL holds texts with spans", where=example.where, seen=type(example.target).__name__)
         blocks.append(_block(example.id, example.input.text, example.target))
     files.write_bytes(path, "".join(blocks).encode("utf-8", "surrogatepass"))
 
@@ -182,7 +184,7 @@ def _block(id_: str, text: str, target: Spans | None) -> str:
 def _tokens(text: str, edges: set[int]) -> Iterator[tuple[int, int]]:
     for word in re.finditer(r"\S+", text):
         cuts = [word.start(), *sorted(edge for edge in edges if word.start() < edge < word.end()), word.end()]
-        yield from zip(cuts, cuts[1:], strict=False)
+        yield from pairwise(cuts)
 
 
 FORMAT = Format(

@@ -26,8 +26,10 @@ class Look(Struct, frozen=True, kw_only=True):
     columns: dict[str, str]
     examples: int
     bad: int
-    labels: dict[str, int]
-    """Label -> occurrences, most frequent first."""
+    labels: tuple[str, ...]
+    """Most frequent first."""
+    counts: dict[str, int]
+    """Label -> occurrences, in the same order."""
     sample: tuple[str, ...]
     """The first examples, shortened."""
     files: tuple[str, ...]
@@ -57,7 +59,7 @@ def look(task: str, paths: Sequence[str | Path], project: Path) -> Look:
     described = sources.columns()
     return Look(
         format=described[0]["format"], columns=described[0]["columns"], examples=good, bad=len(faults),
-        labels=dict(labels.most_common()), sample=tuple(sample), files=tuple(one["path"] for one in described),
+        labels=tuple(dict(labels.most_common())), counts=dict(labels.most_common()), sample=tuple(sample), files=tuple(one["path"] for one in described),
         splits=tuple(sorted(splits - {""})), faults=tuple(f"{f.where}: {f.message}" for f in faults[:LISTED]),
     )  # fmt: skip
 

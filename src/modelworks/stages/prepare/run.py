@@ -27,6 +27,8 @@ from modelworks.stages.prepare.sources import Sources
 from modelworks.stages.prepare.split import assign
 
 SHOWN = 5
+STRIDE = 100
+"""Examples between two signs of progress."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,8 @@ def inspect(task: Task, sources: Sources, data: dict[str, Any], progress: Progre
             faults.append(bad)
         elif isinstance(one, Example):
             facts.append(fact(one))
-        progress.advance()
+        if len(usable) % STRIDE == 0:
+            progress.advance(STRIDE)
     _stop_for_faults(faults, len(usable), bool(data.get("skip_bad")))
     if not facts:
         raise DataError(
@@ -96,7 +99,8 @@ def _chosen(sources: Sources, found: Findings, progress: Progress) -> Iterator[E
         if one.where != found.facts[number].where:
             raise DataError("the data changed while it was read", where=one.where, hint="run again")
         if number not in found.left_out:
-            progress.advance()
+            if number % STRIDE == 0:
+                progress.advance(STRIDE)
             yield replace(one, split=found.splits[number])
 
 
