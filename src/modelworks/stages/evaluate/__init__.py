@@ -26,11 +26,16 @@ def run(work: Work) -> dict[str, Any]:
     data = Dataset.open(work.inputs["dataset"])
     task = tasks.find(work.params["task"])
     settings = msgspec.convert(work.params.get("evaluate", {}), Evaluate)
-    predictor = open_predictor(work.inputs["bundle"] / "bundle")
+    predictor = open_predictor(bundle_in(work.inputs["bundle"]))
     found = evaluate(predictor, task, lambda: data.examples("test"), settings, work.progress)
     found.report.update(dataset=data.id, split="test")
     write(found, work.output)
     return facts(found.report)
+
+
+def bundle_in(folder: Path) -> Path:
+    """The bundle of an artifact folder, or the folder itself when it is one (a kept champion)."""
+    return folder / "bundle" if (folder / "bundle").is_dir() else folder
 
 
 def write(found: Evaluation, folder: Path) -> None:

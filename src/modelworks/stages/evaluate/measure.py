@@ -106,7 +106,8 @@ def _watch(predictor: Predictor, scorers: list[Metric], stream: Iterator[Example
         target = cast(Kind, example.target)  # _labelled left only these
         seen.ids.append(example.id)
         for metric in scorers:
-            seen.columns[metric.name].append(np.asarray(metric.statistics(target, prediction, labels), np.float64))
+            kept = metric.statistics(target, prediction, labels, example.input)
+            seen.columns[metric.name].append(np.asarray(kept, np.float64))
         seen.traits.add(example.input.size(), target.labels(), example.meta)
         found = judge(prediction, target)
         seen.judgements.extend(found)

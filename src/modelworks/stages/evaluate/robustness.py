@@ -43,9 +43,8 @@ def drop(
     generator = np.random.default_rng(zlib.crc32(name.encode()))
     changed = [_change(perturbation, example, generator) for example, _ in sample]
     labels = predictor.manifest.labels
-    after = [
-        metric.statistics(one.target, answer, labels) for one, answer in predictions(predictor, changed) if one.target
-    ]
+    answers = predictions(predictor, changed)
+    after = [metric.statistics(one.target, answer, labels, one.input) for one, answer in answers if one.target]
     lost = difference(metric, [before for _, before in sample], after, confidence, resamples)
     score = interval(metric, after, confidence, resamples)
     return {

@@ -30,12 +30,14 @@ def _scores(prediction: Kind) -> dict[Any, float]:
 
 def _collect(value: Any, path: tuple[Any, ...], found: dict[Any, float]) -> None:
     if isinstance(value, dict):
-        scalars = tuple(sorted((k, v) for k, v in value.items() if k != "score" and not isinstance(v, dict | list)))
+        scalars = tuple(
+            sorted((k, v) for k, v in value.items() if k != "score" and not isinstance(v, dict | list | tuple))
+        )
         if isinstance(value.get("score"), int | float):
             found[path, scalars] = float(value["score"])
         for key, inner in value.items():
             _collect(inner, (*path, key), found)
-    elif isinstance(value, list):
+    elif isinstance(value, list | tuple):
         for inner in value:
             _collect(inner, path, found)
 

@@ -211,13 +211,16 @@ def _score(one: Built, original: Built, metric: Metric, sample: Sequence[Example
         one.error = _short(error)
         return
     labels = predictor.manifest.labels
-    columns = [metric.statistics(e.target, a, labels) for e, a in zip(sample, one.answers, strict=True) if e.target]
+    columns = [
+        metric.statistics(e.target, a, labels, e.input) for e, a in zip(sample, one.answers, strict=True) if e.target
+    ]
     value = float(metric.score(columns, np.ones((1, len(columns))))[0])
     found = parity(original.answers, one.answers)
     allowed = (one.variant.parity if one.variant else 0.0) or EXACT
     base = value if one is original else original.row["metric"]
     one.row = {
-        "variant": one.name, "summary": one.variant.summary if one.variant else "as exported", "examples": len(sample),
+        "variant": one.name, "summary": one.variant.summary if one.variant else "as exported",
+        "bundle": predictor.manifest.id, "examples": len(sample),
         "metric": value, "kept": kept(metric, base, value), "parity": {**found, "allowed": allowed},
         "same": found["score"] <= allowed,
     }  # fmt: skip
