@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import stat
+import struct
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +20,8 @@ MAX_TOTAL = 16 * 1024**3
 MAX_RATIO = 200
 """Unpacked over packed size of a file beyond 1 MiB; weights pack by 1.1, a long run of zeros by 1,000."""
 _EPOCH = (1980, 1, 1, 0, 0, 0)
+_BROKEN = (zipfile.BadZipFile, zlib.error, struct.error, RuntimeError, EOFError, ValueError, KeyError, OverflowError)
+"""What zipfile raises on damaged or encrypted archives."""
 
 
 @contextlib.contextmanager
@@ -41,7 +45,7 @@ def unpack(path: Path, folder: Path) -> None:
                 _copy(archive, entry, contained(folder, entry.filename))
     except OSError as error:
         raise BundleError(f"cannot read the archive: {error.strerror}", where=str(path)) from error
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, RuntimeError, NotImplementedError, EOFError, ValueError) as error:
+    except _BROKEN as error:
         raise BundleError(f"the archive is damaged: {error}", where=str(path)) from error
 
 
@@ -55,6 +59,8 @@ def _check(entries: list[zipfile.ZipInfo], path: Path) -> None:
     if total > MAX_TOTAL:
         raise BundleError("too large", where=where, seen=total, allowed=f"at most {MAX_TOTAL} bytes unpacked")
     for entry in entries:
+        if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise BundleError("unknown compression", where=where, seen=entry.filename, allowed="stored or deflated")
         if stat.S_ISLNK(entry.external_attr >> 16):
             raise BundleError("links are not allowed", where=where, seen=entry.filename)
         if entry.file_size > 1024 * 1024 and entry.file_size > MAX_RATIO * max(entry.compress_size, 1):

@@ -90,38 +90,52 @@ class Draft(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class Manifest(Draft, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What `manifest.json` holds, but for its `id`."""
+    """What `manifest.json` holds."""
 
+    id: str
+    """64 hexadecimal digits that identify the bundle: the digest of all other keys, hence of every byte of it."""
     files: dict[str, File]
     """Every file of the bundle besides `manifest.json` and the signature, by relative path."""
 
-    @property
-    def id(self) -> str:
-        """64 hexadecimal digits that identify the bundle: they cover every byte of every file."""
-        return hashing.digest("bundle", msgspec.to_builtins(self))
+
+def seal(draft: Draft, files: dict[str, File]) -> Manifest:
+    """The manifest of a draft and its files."""
+    plain = {**msgspec.to_builtins(draft), "files": msgspec.to_builtins(files)}
+    return msgspec.convert({"id": hashing.digest("bundle", plain), **plain}, Manifest)
 
 
 def encode(manifest: Manifest) -> bytes:
     """The bytes of `manifest.json`."""
-    return hashing.canonical({"id": manifest.id, **msgspec.to_builtins(manifest)}) + b"\n"
+    return hashing.canonical(msgspec.to_builtins(manifest)) + b"\n"
 
 
 def decode(data: bytes, where: str) -> Manifest:
-    """The manifest that bytes hold; a BundleError unless they are exactly what `encode` gives."""
+    """The manifest that bytes hold; a BundleError unless they are canonical, bear the right id, and are known."""
     try:
         value = json.loads(data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BundleError(f"{NAME} is not JSON: {error}", where=where) from error
     _known_format(value, where)
-    try:
-        manifest = msgspec.convert({key: value[key] for key in value if key != "id"}, Manifest)
-    except msgspec.ValidationError as error:
-        raise BundleError(f"{NAME} is not valid: {error}", where=where) from error
-    if encode(manifest) != data:
+    rest = {key: value[key] for key in value if key != "id"}
+    if _canonical(value) != data or value.get("id") != hashing.digest("bundle", rest):
         raise BundleError(
             f"{NAME} was altered: its bytes are not those its id stands for", where=where, seen=value.get("id")
         )
-    return manifest
+    try:
+        return msgspec.convert(value, Manifest)
+    except msgspec.ValidationError as error:
+        raise BundleError(
+            f"{NAME} is not valid: {error}",
+            where=where,
+            hint="a newer modelworks may know it: pip install -U modelworks",
+        ) from error
+
+
+def _canonical(value: Any) -> bytes:
+    try:
+        return hashing.canonical(value) + b"\n"
+    except ValueError:  # NaN or an infinity
+        return b""
 
 
 def _known_format(value: Any, where: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from modelworks.bundle import card, selftest
-from modelworks.bundle.manifest import NAME, Draft, File, Manifest, Runtime, encode
+from modelworks.bundle.manifest import NAME, Draft, File, Manifest, Runtime, encode, seal
 from modelworks.bundle.verify import check_content, present, verify_folder
 from modelworks.core import files as atomic
 from modelworks.core import hashing
@@ -26,8 +26,7 @@ def write(folder: Path, draft: Draft, *, scores: Mapping[str, Any] | None = None
         raise BundleError("already a bundle, and a bundle is never edited", where=str(folder), hint="derive a new one")
     (folder / card.NAME).write_text(card.render(draft, scores or {}), "utf-8")
     files = {relative: _file(folder / relative) for relative in sorted(present(folder))}
-    fields = {name: getattr(draft, name) for name in Draft.__struct_fields__}
-    manifest = Manifest(**fields, files=files)
+    manifest = seal(draft, files)
     check_content(folder, files, manifest)
     atomic.write_bytes(folder / NAME, encode(manifest))
     return manifest
@@ -50,16 +49,24 @@ def derive(
     The self-test is recorded anew, because other numbers give other answers: whether they are good enough is for the
     caller to measure."""
     old = verify_folder(parent)
-    for relative in old.files:
-        source = files.get(relative, parent / relative)
-        target = contained(folder, relative)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, target)
     if strange := sorted(set(files) - set(old.files)):
         raise BundleError("a variant replaces files, it adds none", where=str(folder), seen=strange[0])
+    if folder.exists() and any(folder.iterdir()):
+        raise BundleError("a bundle is derived into an empty folder", where=str(folder))
     fields = {name: getattr(old, name) for name in Draft.__struct_fields__}
-    merged = {**msgspec.to_builtins(old.runtime), **(runtime or {})}
-    fields |= {"parent": old.id, "variant": variant, "runtime": msgspec.convert(merged, Runtime)}
+    fields |= {"parent": old.id, "variant": variant, "runtime": _runtime(old, runtime or {})}
+    for relative in old.files:
+        target = contained(folder, relative)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(files.get(relative, parent / relative), target)
     draft = Draft(**fields)
     selftest.record_again(folder, draft)
     return write(folder, draft)
+
+
+def _runtime(old: Manifest, changes: Mapping[str, Any]) -> Runtime:
+    try:
+        return msgspec.convert({**msgspec.to_builtins(old.runtime), **changes}, Runtime)
+    except msgspec.ValidationError as error:
+        allowed = [field.name for field in msgspec.structs.fields(Runtime)]
+        raise BundleError(f"not a runtime: {error}", where="runtime", seen=dict(changes), allowed=allowed) from error

@@ -33,7 +33,7 @@ def show(bundle: str, as_json: bool) -> None:
     with archive.opened(_path(bundle)) as folder:
         manifest = open_manifest(folder)
         signed = (folder / SIGNATURE).is_file()
-    facts = {"id": manifest.id, "signed": signed, **msgspec.to_builtins(manifest)}
+    facts = {**msgspec.to_builtins(manifest), "signed": signed}
     click.echo(json.dumps(facts, ensure_ascii=False) if as_json else "\n".join(_lines(manifest, signed)))
 
 
