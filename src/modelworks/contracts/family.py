@@ -1,16 +1,18 @@
 """Family: a network with its front end, loss and export. A leaf `modelworks/stages/learn/families/<name>.py` sets
 `FAMILY`; it is the only kind of leaf that may import torch.
 
-`prepare` → `build` → training by the stage → `export`. Pretrained or compact is a *source* of weights, not a flag
-inside the network: each family says in `build` how it makes the network from the source it is given.
+`prepare` → `build` → `load` → `start` → training by the stage → `export`. Pretrained or compact is a *source* of
+weights: each has its own options and its own network. `build` needs no source, so that export and resume work from
+the checkpoint alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
+import numpy as np
 from msgspec import Struct
 
 from modelworks.contracts.body import Body
@@ -51,7 +53,43 @@ class Source(Struct, frozen=True, kw_only=True):
     """As the user wrote it."""
     folder: Path | None = None
     sha256: dict[str, str] = {}
+    """File (relative to `folder`) -> its SHA-256."""
     licence: str = ""
+    origin: str = ""
+    """Where the weights were had: a hub id, a folder, or a package with its version."""
+
+    @property
+    def compact(self) -> bool:
+        return self.folder is None
+
+
+class Recipe(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What every family's options hold: how the training loop runs. Families set their own defaults."""
+
+    epochs: float = 3
+    """Most passes over the training split; fewer when the budget ends first."""
+    batch_size: int = 32
+    learning_rate: float = 1e-4
+    head_learning_rate: float = 1e-3
+    """Of the new layer on top."""
+    weight_decay: float = 0.01
+    warmup: float = 0.1
+    """Share of the steps during which the learning rates rise."""
+    schedule: Literal["cosine", "linear", "constant"] = "linear"
+    label_smoothing: float = 0.0
+    ema: float = 0.0
+    """Decay of the moving average of the weights that is scored and kept; 0 for none."""
+    clip: float = 1.0
+    """Largest norm of the gradient."""
+    class_weights: Literal["none", "balanced"] = "none"
+    patience: int = 3
+    """Scorings on the dev split without a better one after which training stops."""
+    scorings: float = 2.0
+    """Scorings on the dev split an epoch."""
+    threads: int = 0
+    """Processor threads; 0 for all the process may use."""
+    fast_math: bool = True
+    """bfloat16 in the network while training, where the processor multiplies it (weights stay float32)."""
 
 
 class Family(Protocol):
@@ -60,20 +98,41 @@ class Family(Protocol):
     name: str
     shape: str
     """The body it brings (contracts/body.py)."""
-    options: type[Struct]
-    """Its hyper-parameters with defaults; `train.options` is checked against it."""
+    options: type[Recipe]
+    """Its hyper-parameters with defaults, for a pretrained source; `train.options` is checked against it."""
+    compact: type[Recipe]
+    """The same for a network from scratch."""
+    space: Mapping[str, Any]
+    """Options worth searching: option -> list of choices, or {low, high, log}."""
 
     def prepare(self, examples: Iterable[Example], source: Source, options: Any, folder: Path) -> Front:
-        """Look at the training inputs, write resource files (a tokenizer…) under `folder`, give the body."""
+        """Look at the training inputs, write resource files (a tokenizer…) under `folder`, and what `build` needs to
+        make the network again without the source; give the body."""
 
-    def build(self, front: Front, classes: Sequence[str], source: Source, options: Any, folder: Path) -> Any:
-        """A torch module; `forward(**feeds)` takes the tensors that `collate` makes, gives tensors by name."""
+    def build(self, front: Front, classes: Sequence[str], options: Any, folder: Path) -> Any:
+        """A torch module of the right structure, from what `prepare` wrote under `folder`; `forward(**feeds)` takes
+        tensors named as the body's graph inputs and gives tensors by name."""
+
+    def load(self, module: Any, source: Source) -> None:
+        """Fill the module's backbone with the source's weights. Not called for a compact source."""
+
+    def start(self, module: Any, rows: Sequence[Mapping[str, Any]], options: Any) -> bool:
+        """Give the module its first usable weights quickly (a linear head on frozen features…); False when this
+        network has no such thing."""
+
+    def groups(self, module: Any, options: Any) -> list[dict[str, Any]]:
+        """Parameter groups for AdamW, each with its `lr` and `weight_decay`; empty when `start` already fits the
+        network, so that there is nothing to train by gradient steps."""
 
     def collate(self, rows: Sequence[Mapping[str, Any]], options: Any) -> dict[str, Any]:
         """Row-wise variables and encoded targets of some examples -> tensors; the same padding as the body's ops."""
 
+    def vary(self, rows: Sequence[Mapping[str, Any]], options: Any, random: np.random.Generator) -> dict[str, Any]:
+        """`collate` for training: the rows changed at random where the recipe says so. All chance comes from
+        `random`, which the stage seeds by step, so that a resumed run sees the same batches."""
+
     def loss(self, outputs: Mapping[str, Any], batch: Mapping[str, Any], options: Any) -> Any:
-        """A scalar tensor."""
+        """A scalar tensor. `batch["class_weights"]` float32 [C] is there when the recipe weighs classes."""
 
     def export(self, module: Any, folder: Path) -> tuple[Graph, ...]:
         """Write graph files under `folder`; dynamic batch (and length) axes."""

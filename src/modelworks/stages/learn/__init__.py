@@ -1,0 +1,21 @@
+"""Learning: the stages `train` and `export`. The only room that imports torch and transformers, and only when run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from modelworks.contracts.step import Work
+
+
+def train(work: Work) -> dict[str, Any]:
+    """Dataset -> checkpoint. Inputs: `dataset`. Params: `task`, `train` (config.Train as plain data)."""
+    from modelworks.stages.learn import training
+
+    return training.run(work)
+
+
+def export(work: Work) -> dict[str, Any]:
+    """Checkpoint -> bundle, checked against torch. Inputs: `dataset`, `checkpoint`. Params: `task`, `name`."""
+    from modelworks.stages.learn import exporting
+
+    return exporting.run(work)

@@ -1,0 +1,119 @@
+"""What most families share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import torch
+from torch import nn
+
+from modelworks.contracts.family import Graph, Recipe, Source
+from modelworks.core import files
+
+OPSET = 17
+IGNORED = -100
+
+
+class Base:
+    """Defaults of a family: no quick start, plain groups, no augmentation, cross entropy."""
+
+    space: Mapping[str, Any] = {}
+
+    def load(self, module: nn.Module, source: Source) -> None:
+        raise NotImplementedError(f"{type(self).__name__} has only a compact network")
+
+    def start(self, module: nn.Module, rows: Sequence[Mapping[str, Any]], options: Any) -> bool:
+        return False
+
+    def groups(self, module: nn.Module, options: Recipe) -> list[dict[str, Any]]:
+        return decay_groups(module.named_parameters(), options.learning_rate, options.weight_decay)
+
+    def collate(self, rows: Sequence[Mapping[str, Any]], options: Any) -> dict[str, torch.Tensor]:
+        raise NotImplementedError
+
+    def vary(self, rows: Sequence[Mapping[str, Any]], options: Any, random: np.random.Generator) -> dict[str, Any]:
+        return self.collate(rows, options)
+
+    def loss(self, outputs: Mapping[str, torch.Tensor], batch: Mapping[str, Any], options: Recipe) -> torch.Tensor:
+        """Cross entropy over all units whose label is not -100."""
+        logits, labels = outputs["logits"].float(), batch["labels"]
+        return nn.functional.cross_entropy(
+            logits.flatten(0, -2), labels.flatten(), weight=batch.get("class_weights"), ignore_index=IGNORED,
+            label_smoothing=options.label_smoothing,
+        )  # fmt: skip
+
+
+def decay_groups(parameters: Any, rate: float, decay: float) -> list[dict[str, Any]]:
+    """Two AdamW groups: matrices with weight decay; biases and norms without."""
+    known = [p for _, p in parameters if p.requires_grad]
+    return [
+        {"params": [p for p in known if p.ndim > 1], "lr": rate, "weight_decay": decay},
+        {"params": [p for p in known if p.ndim <= 1], "lr": rate, "weight_decay": 0.0},
+    ]
+
+
+def pad(rows: Sequence[np.ndarray], value: int = 0) -> torch.Tensor:
+    """Arrays [T, …] -> [B, longest, …], as `batch.pad.v1`."""
+    longest = max(1, *(len(row) for row in rows))
+    padded = np.full((len(rows), longest, *rows[0].shape[1:]), value, dtype=rows[0].dtype)
+    for place, row in zip(padded, rows, strict=True):
+        place[: len(row)] = row
+    return torch.from_numpy(padded)
+
+
+def mask(rows: Sequence[np.ndarray]) -> torch.Tensor:
+    """Int64 [B, longest]: 1 where a row has a value. A row with none keeps one, so that it can be normalized."""
+    lengths = torch.tensor([max(1, len(row)) for row in rows])
+    return (torch.arange(int(lengths.max())) < lengths[:, None]).long()
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Plain data as JSON, keys sorted, whole or not at all."""
+    files.write_bytes(path, msgspec.json.format(msgspec.json.encode(value, order="sorted"), indent=1))
+
+
+def read_json(path: Path) -> Any:
+    """What `write_json` wrote."""
+    return msgspec.json.decode(path.read_bytes())
+
+
+def export(
+    module: nn.Module, folder: Path, feeds: Mapping[str, torch.Tensor], axes: Mapping[str, Mapping[int, str]]
+) -> tuple[Graph, ...]:
+    """Trace the module with `feeds` and write graphs/model.onnx.
+
+    The tracing exporter is used because its graphs keep the shapes onnxruntime's transformer fusions look for, and
+    it takes a second where the other takes ten."""
+    import warnings
+
+    path = folder / "graphs" / "model.onnx"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    module = module.eval().cpu()
+    with torch.inference_mode(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # tracer and deprecation warnings; parity is checked instead
+        torch.onnx.export(
+            Named(module, list(feeds)), tuple(feeds.values()), str(path), input_names=list(feeds),
+            output_names=["logits"], dynamic_axes={**axes, "logits": _like(axes, feeds)}, opset_version=OPSET,
+            dynamo=False, do_constant_folding=True,
+        )  # fmt: skip
+    return (Graph(name="model", file="graphs/model.onnx", inputs=tuple(feeds), outputs=("logits",)),)
+
+
+def _like(axes: Mapping[str, Mapping[int, str]], feeds: Mapping[str, torch.Tensor]) -> dict[int, str]:
+    return {0: "batch"}
+
+
+class Named(nn.Module):
+    """A module with positional inputs and the bare logits as output, for the exporter."""
+
+    def __init__(self, module: nn.Module, names: Sequence[str]) -> None:
+        super().__init__()
+        self.module, self.names = module, names
+
+    def forward(self, *tensors: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self.module(**dict(zip(self.names, tensors, strict=True)))["logits"]
+        return logits

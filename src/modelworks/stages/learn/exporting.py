@@ -1,0 +1,74 @@
+"""The export stage: checkpoint -> bundle, checked against torch."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from modelworks.bundle import Draft, Licence, Predictor, record_profile, record_selftest, write
+from modelworks.contracts import task as tasks
+from modelworks.contracts.family import Family
+from modelworks.contracts.step import Work
+from modelworks.core import registry
+from modelworks.dataset import Dataset
+from modelworks.stages.learn import checkpoint as checkpoints
+from modelworks.stages.learn.calibrate import calibrated
+from modelworks.stages.learn.parity import check
+from modelworks.stages.learn.training import FAMILIES, judge_of
+
+_RECORDED = 64
+"""Dev examples whose answers are recorded and compared."""
+_PROFILED = 2000
+
+
+def run(work: Work) -> dict[str, Any]:
+    """Export; facts: size of the bundle, largest difference from torch."""
+    source = work.inputs["checkpoint"]
+    facts = checkpoints.read(source)
+    task, dataset = tasks.find(work.params["task"]), Dataset.open(work.inputs["dataset"])
+    family: Family = registry.leaf(FAMILIES, facts.family, "FAMILY")
+    module = checkpoints.module(source, facts, family)
+    examples = list(dataset.examples("dev"))[:_PROFILED]
+    judge = judge_of(task, dataset, facts.front, source, examples)
+    judge, temperature = calibrated(judge, module, task, dataset, facts.front, source, examples)
+    folder = work.output / "bundle"
+    folder.mkdir()
+    work.progress.start("exporting")
+    graphs = family.export(module, folder)
+    if (source / "resources").is_dir():
+        shutil.copytree(source / "resources", folder / "resources")
+    predictions = judge.predict(module)
+    inputs = [example.input for example in examples]
+    record_selftest(folder, inputs[:_RECORDED], predictions[:_RECORDED])
+    record_profile(folder, inputs, predictions)
+    draft = Draft(
+        name=work.params["name"], task=task.name, input=task.input, target=task.target, prediction=task.prediction,
+        labels=dataset.labels, program=judge.interpreter.program, graphs=graphs, resources=facts.front.resources,
+        metrics=task.metrics, provenance=_provenance(work.project, facts, dataset, temperature),
+        licences=tuple(msgspec.convert(licence, Licence) for licence in facts.licences),
+    )  # fmt: skip
+    manifest = write(folder, draft)
+    difference = check(Predictor.open(folder), inputs[:_RECORDED], predictions[:_RECORDED])
+    size = sum(file.bytes for file in manifest.files.values())
+    return {"bundle": manifest.id, "bytes": size, "difference": difference, "dev": judge.value(predictions)}
+
+
+def _provenance(project: Path, facts: checkpoints.Checkpoint, dataset: Dataset, temperature: float) -> dict[str, Any]:
+    return {
+        "commit": _commit(project), "dataset": {"id": dataset.id, "version": dataset.version},
+        "model": facts.source, "family": facts.family, "options": facts.options, "seed": facts.seed,
+        "versions": facts.versions, "dev": {facts.metric: facts.score}, "temperature": temperature,
+    }  # fmt: skip
+
+
+def _commit(project: Path) -> str:
+    """The project's Git commit, with `+` when files are changed; empty outside of Git."""
+    try:
+        call = ["git", "-C", str(project), "describe", "--always", "--abbrev=40", "--dirty=+", "--exclude=*"]
+        return subprocess.run(call, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return ""

@@ -1,0 +1,183 @@
+"""Fits one network: first usable weights, then gradient steps while the budget lasts; the best on dev are kept."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from modelworks.contracts.family import Recipe
+from modelworks.stages.learn import plan as plans
+from modelworks.stages.learn.loop import Batches, Loop, Watch, last, loss_of
+from modelworks.stages.learn.setting import Setting
+from modelworks.stages.learn.state import State, copy, read, write
+
+_TRIALS = 4
+"""Steps that are timed before the plan is made; the first does not count."""
+_RESERVE = 0.04
+"""Share of the budget kept free for what comes after the last step."""
+
+
+@dataclass(kw_only=True)
+class Fitted:
+    """Weights with their score on the dev split."""
+
+    state: State
+    score: float
+    how: str
+    """`start` (the quick first model) or `trained`."""
+    history: dict[str, list[list[float]]] = field(default_factory=dict)
+    steps: int = 0
+
+
+def fit(setting: Setting, options: Recipe, deadline: float, scratch: Path) -> Fitted:
+    """The best network that can be had until `deadline` (time.monotonic). Resumes what `scratch` holds."""
+    scratch.mkdir(parents=True, exist_ok=True)
+    with _quiet(plans.threads(options)):
+        module = setting.network(options)
+        first = _start(setting, options, module, scratch)
+        if not any(group["params"] for group in setting.family.groups(module, options)):
+            return first or Fitted(state=copy(module.state_dict()), score=setting.judge.score(module), how="start")
+        plan = _plan(setting, options, module, deadline, scratch)
+        trained = _train(setting, options, plan, module, first, deadline, scratch)
+    return _better(setting, first, trained)
+
+
+def _start(setting: Setting, options: Recipe, module: nn.Module, scratch: Path) -> Fitted | None:
+    """The quick first model, kept in scratch; None for networks that have none. Leaves its weights in `module`."""
+    kept, facts = scratch / "start.safetensors", scratch / "start.json"
+    if facts.is_file():
+        value = json.loads(facts.read_text("utf-8"))["score"]
+        if value is None:
+            return None
+        module.load_state_dict(read(kept))
+        return _first(module, value)
+    setting.progress.start("first model")
+    value = None
+    if setting.family.start(module, setting.rows, options):
+        value = setting.judge.score(module)
+        setting.progress.say(f"first model: {setting.judge.primary} {value:.4f} on dev")
+        write(kept, module.state_dict())
+    facts.write_text(json.dumps({"score": value}), "utf-8")
+    return None if value is None else _first(module, value)
+
+
+def _first(module: nn.Module, score: float) -> Fitted:
+    return Fitted(state=copy(module.state_dict()), score=score, how="start", history={"dev": [[0, score]]})
+
+
+def _plan(setting: Setting, options: Recipe, module: nn.Module, deadline: float, scratch: Path) -> plans.Plan:
+    stored = plans.load(scratch / "plan.json")
+    if stored is not None:
+        return stored
+    setting.progress.start("timing some steps")
+    began = time.monotonic()
+    setting.judge.score(module)
+    scoring = time.monotonic() - began
+    stepping = _time_steps(setting, options)
+    left = deadline - time.monotonic()
+    plan = plans.decide(
+        options, len(setting.rows), setting.seed, seconds=left * (1 - _RESERVE), step_seconds=stepping,
+        score_seconds=scoring,
+    )  # fmt: skip
+    plans.store(scratch / "plan.json", plan)
+    return plan
+
+
+def _time_steps(setting: Setting, options: Recipe) -> float:
+    """Seconds of one training step, on a network of its own."""
+    plan = plans.Plan(steps=_TRIALS, epoch_steps=1, every=10**9, threads=plans.threads(options), seed=setting.seed)
+    module = setting.network(options)
+    data = Batches(setting.family, setting.rows, options, plan)
+    device = _device()
+    module.to(device).train()
+    optimizer = torch.optim.AdamW([g for g in setting.family.groups(module, options) if g["params"]])
+    times = []
+    for step in range(len(data)):
+        began = time.monotonic()
+        batch = {name: value.to(device) for name, value in data[step].items()}
+        loss_of(module, batch, setting.family, options).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        times.append(time.monotonic() - began)
+    return float(np.mean(times[1:] or times))
+
+
+def _train(
+    setting: Setting, options: Recipe, plan: plans.Plan, module: nn.Module, first: Fitted | None, deadline: float,
+    scratch: Path,
+) -> Fitted:  # fmt: skip
+    data = Batches(setting.family, setting.rows, options, plan)
+    watch = Watch(
+        options=options, plan=plan, module=module, score=setting.judge.score, sign=setting.judge.sign, best=-math.inf,
+        deadline=deadline, progress=setting.progress,
+    )  # fmt: skip
+    weights = balanced(setting.counts) if options.class_weights == "balanced" else None
+    loop = Loop(module, setting.family, options, plan, data, scratch, watch, weights)
+    resumed = last(scratch)
+    done = 0
+    if resumed is not None:
+        state = json.loads((resumed / "trainer_state.json").read_text("utf-8"))
+        watch.restore(state["stateful_callbacks"]["Watch"]["attributes"], resumed)
+        done = state["global_step"]
+    setting.progress.start("training", plan.steps, "steps")
+    setting.progress.advance(done)
+    loop.train(resume_from_checkpoint=str(resumed) if resumed else None)
+    return _result(setting, watch, loop, module, first)
+
+
+def _result(setting: Setting, watch: Watch, loop: Loop, module: nn.Module, first: Fitted | None) -> Fitted:
+    if watch.average.best is None:  # the budget ended before the first scoring
+        with watch.average.applied() as averaged:
+            watch.history["dev"].append([loop.state.global_step, setting.judge.score(averaged)])
+            watch.average.keep()
+    assert watch.average.best is not None
+    scores = [setting.judge.sign * value for _, value in watch.history["dev"]]
+    if first is not None:
+        watch.history["dev"].insert(0, [0, first.score])
+    return Fitted(
+        state=watch.average.best, score=setting.judge.sign * max(scores), how="trained", history=watch.history,
+        steps=loop.state.global_step,
+    )  # fmt: skip
+
+
+def _better(setting: Setting, first: Fitted | None, trained: Fitted) -> Fitted:
+    """Training replaces the first model only when it scores better."""
+    if first is None or setting.judge.sign * trained.score > setting.judge.sign * first.score:
+        return trained
+    setting.progress.say("training did not better the first model, which is kept")
+    return Fitted(
+        state=first.state, score=first.score, how="start", history=trained.history, steps=trained.steps
+    )
+
+
+def balanced(counts: np.ndarray) -> torch.Tensor:
+    """Weights float32 [C] inverse to the classes' frequency, 1 on average over the units."""
+    weights = counts.sum() / (max(1, np.count_nonzero(counts)) * np.maximum(counts, 1))
+    return torch.from_numpy(weights.astype(np.float32))
+
+
+def _device() -> torch.device:
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+@contextmanager
+def _quiet(threads: int) -> Iterator[Any]:
+    """Deterministic algorithms and a fixed number of threads, for the block."""
+    before, was = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+        torch.use_deterministic_algorithms(was)

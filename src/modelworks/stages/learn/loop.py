@@ -1,0 +1,225 @@
+"""The training loop: transformers' Trainer with our batches, our moving average and exact resume.
+
+What is ours and why:
+- the data is the *plan*: item i is the batch of step i. Its chance comes from (seed, i), and so does the chance inside
+  the network (dropout), so a run that resumes at step i is the run that was interrupted.
+- a checkpoint folder appears under its name only when it is whole.
+- weights are scored through the program that ships (judge.py); the best stay.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import shutil
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, Dataset
+from transformers import Trainer, TrainerCallback, TrainingArguments
+from transformers.trainer_callback import ExportableState
+
+from modelworks.contracts.family import Family, Recipe
+from modelworks.core.errors import StepError
+from modelworks.core.files import commit_folder
+from modelworks.core.progress import Progress
+from modelworks.stages.learn.plan import Plan, batches
+from modelworks.stages.learn.state import Average, read, write
+
+SAVE_EVERY = 60.0
+"""Seconds between checkpoints."""
+_SHARE = 0.05
+"""Most of the time that may go into writing checkpoints."""
+
+
+class Batches(Dataset[dict[str, torch.Tensor]]):
+    """Item i: the tensors of step i."""
+
+    def __init__(self, family: Family, rows: Sequence[Mapping[str, Any]], options: Recipe, plan: Plan) -> None:
+        self._family, self._rows, self._options, self._plan = family, rows, options, plan
+        self._batches = batches([row_length(row) for row in rows], options.batch_size, plan)
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+    def __getitem__(self, step: int) -> dict[str, torch.Tensor]:
+        random = np.random.default_rng([self._plan.seed, 1, step])
+        return self._family.vary([self._rows[i] for i in self._batches[step]], self._options, random)
+
+
+def row_length(row: Mapping[str, Any]) -> int:
+    """Positions of a row that is a sequence; 1 for others."""
+    return next((len(v) for v in row.values() if isinstance(v, np.ndarray) and v.ndim in (1, 2) and len(v)), 1)
+
+
+class Loop(Trainer):  # type: ignore[misc]  # transformers is not typed
+    """One run of the plan."""
+
+    def __init__(
+        self, module: nn.Module, family: Family, options: Recipe, plan: Plan, data: Batches, scratch: Path,
+        watch: Watch, weights: torch.Tensor | None = None,
+    ) -> None:  # fmt: skip
+        self.family, self.options, self.plan = family, options, plan
+        self._class_weights = weights
+        self._scratch, self._watch = scratch, watch
+        super().__init__(model=module, args=_arguments(options, plan, scratch), train_dataset=data, callbacks=[watch])
+        for noisy in list(self.callback_handler.callbacks):
+            if type(noisy).__name__ in ("PrinterCallback", "ProgressCallback"):
+                self.remove_callback(noisy)
+
+    def get_train_dataloader(self) -> DataLoader[Any]:
+        return DataLoader(self.train_dataset, batch_size=1, shuffle=False, collate_fn=_only)
+
+    def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
+        if self.optimizer is None:
+            groups = [group for group in self.family.groups(self.model, self.options) if group["params"]]
+            self.optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.98), eps=1e-6)
+        return self.optimizer
+
+    def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
+        if self.lr_scheduler is None:
+            curve = schedule(self.options, self.plan.steps)
+            self.lr_scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer or self.optimizer, curve)
+        return self.lr_scheduler
+
+    def training_step(self, model: nn.Module, inputs: dict[str, Any], num_items_in_batch: Any = None) -> torch.Tensor:
+        torch.manual_seed((self.plan.seed + 1) * 1_000_003 + self.state.global_step)
+        loss: torch.Tensor = super().training_step(model, inputs, num_items_in_batch)
+        if not torch.isfinite(loss):
+            raise StepError(
+                "training went wrong: the loss is not a number", where=f"train, step {self.state.global_step + 1}",
+                seen=float(loss), allowed="a finite loss",
+                hint="lower train.options.learning_rate (a tenth is a good try), or set fast_math: false",
+            )  # fmt: skip
+        self._watch.heard(float(loss))
+        return loss
+
+    def compute_loss(self, model: nn.Module, inputs: dict[str, Any], *_: Any, **__: Any) -> torch.Tensor:
+        if self._class_weights is not None:
+            inputs["class_weights"] = self._class_weights.to(self.args.device)
+        return loss_of(model, inputs, self.family, self.options)
+
+    def _get_output_dir(self, trial: Any) -> str:
+        return str(self._scratch / "partial")
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        partial = self._scratch / "partial"
+        shutil.rmtree(partial, ignore_errors=True)
+        super()._save_checkpoint(model, trial)
+        (made,) = partial.iterdir()
+        self._watch.average.save(made)
+        old = last(self._scratch)
+        commit_folder(made, self._scratch / "steps" / f"{self.state.global_step:09d}")
+        if old is not None and old.name != f"{self.state.global_step:09d}":
+            shutil.rmtree(old, ignore_errors=True)
+
+
+def loss_of(model: nn.Module, batch: dict[str, Any], family: Family, options: Recipe) -> torch.Tensor:
+    """Forward and loss, in bfloat16 where that is wanted and quick."""
+    feeds = {name: value for name, value in batch.items() if name not in ("labels", "class_weights")}
+    device = batch["labels"].device.type
+    with torch.autocast(device, torch.bfloat16, enabled=options.fast_math and fast_math()):
+        outputs = model(**feeds)
+    loss: torch.Tensor = family.loss(outputs, batch, options)
+    return loss
+
+
+def last(scratch: Path) -> Path | None:
+    """The newest whole checkpoint of an interrupted run."""
+    folder = scratch / "steps"
+    return max(folder.iterdir(), default=None) if folder.is_dir() else None
+
+
+def fast_math() -> bool:
+    """Whether this processor multiplies bfloat16 natively."""
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()) and torch.backends.cpu.get_cpu_capability() == "AVX512"
+
+
+def schedule(options: Recipe, steps: int) -> Callable[[int], float]:
+    """Factor of the learning rates at each step."""
+    warm = max(1, round(options.warmup * steps))
+
+    def factor(step: int) -> float:
+        if step < warm:
+            return (step + 1) / warm
+        left = max(0.0, (steps - step) / max(1, steps - warm))
+        curves = {"constant": 1.0, "linear": left, "cosine": 0.5 * (1 - math.cos(math.pi * left))}
+        return max(0.01, curves[options.schedule])
+
+    return factor
+
+
+class Watch(TrainerCallback, ExportableState):  # type: ignore[misc]  # transformers is not typed
+    """Progress, moving average, scoring, early stopping, checkpoints by the clock, and the end of the budget."""
+
+    def __init__(
+        self, *, options: Recipe, plan: Plan, module: nn.Module, score: Callable[[nn.Module], float], sign: float,
+        best: float, deadline: float, progress: Progress,
+    ) -> None:  # fmt: skip
+        self.average = Average(module, options.ema)
+        self.history: dict[str, list[list[float]]] = {"loss": [], "dev": [], "learning_rate": []}
+        self._options, self._plan, self._score, self._sign = options, plan, score, sign
+        self._best, self._worse, self._deadline, self._progress = best, 0, deadline, progress
+        self._loss, self._saved, self._cost = 0.0, time.monotonic(), 0.0
+
+    def state(self) -> dict[str, Any]:
+        kept = {"history": self.history, "best": self._best, "worse": self._worse, "loss": self._loss}
+        return {"args": {}, "attributes": kept}
+
+    def restore(self, attributes: Mapping[str, Any], folder: Path) -> None:
+        """Go on from a checkpoint."""
+        self.history, self._loss = attributes["history"], attributes["loss"]
+        self._best, self._worse = attributes["best"], attributes["worse"]
+        self.average.load(folder)
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **facts: Any) -> None:
+        self.average.step(state.global_step)
+        step, rate = state.global_step, float(facts["lr_scheduler"].get_last_lr()[0])
+        if step % self._plan.every == 0 or step >= self._plan.steps:
+            self._scoring(step, rate, control)
+        self._progress.advance(1, loss=self._loss, lr=rate, **({"dev": self._best} if self._best > -math.inf else {}))
+        now = time.monotonic()
+        if now >= self._deadline:
+            self._progress.say("the budget is used up: training stops here")
+            control.should_training_stop = True
+        elif now - self._saved > max(SAVE_EVERY, self._cost / _SHARE):
+            control.should_save = True
+
+    def on_save(self, args: Any, state: Any, control: Any, **facts: Any) -> None:
+        self._saved = time.monotonic()
+
+    def heard(self, loss: float) -> None:
+        """The loss of a step; a moving mean is shown."""
+        self._loss = loss if not self._loss else 0.95 * self._loss + 0.05 * loss
+
+    def _scoring(self, step: int, rate: float, control: Any) -> None:
+        with self.average.applied() as module:
+            value = self._score(module)
+            self.history["dev"].append([step, value])
+            self.history["loss"].append([step, self._loss])
+            self.history["learning_rate"].append([step, rate])
+            if self._sign * value > self._best:
+                self._best, self._worse = self._sign * value, 0
+                self.average.keep()
+            else:
+                self._worse += 1
+        if self._worse >= self._options.patience:
+            control.should_training_stop = True
+
+
+def _arguments(options: Recipe, plan: Plan, scratch: Path) -> TrainingArguments:
+    return TrainingArguments(
+        output_dir=str(scratch / "partial"), max_steps=plan.steps, per_device_train_batch_size=1,
+        max_grad_norm=options.clip, seed=plan.seed, save_strategy="no", logging_strategy="no", eval_strategy="no",
+        report_to=[], disable_tqdm=True, remove_unused_columns=False, logging_nan_inf_filter=False,
+        dataloader_pin_memory=False,
+    )  # fmt: skip
+
+
+def _only(items: list[Any]) -> Any:
+    return items[0]

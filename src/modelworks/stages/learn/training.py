@@ -1,0 +1,102 @@
+"""The train stage: dataset -> checkpoint."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from modelworks.bundle import open_resources
+from modelworks.contracts import task as tasks
+from modelworks.contracts.family import Family, Front, Recipe, Source
+from modelworks.contracts.step import Work
+from modelworks.contracts.task import Task
+from modelworks.core import config, registry
+from modelworks.core.errors import ConfigError, DataError
+from modelworks.dataset import Dataset
+from modelworks.kinds import Example
+from modelworks.stages.learn import checkpoint, rows, sources
+from modelworks.stages.learn.fit import Fitted, fit
+from modelworks.stages.learn.judge import Judge
+from modelworks.stages.learn.setting import Setting
+from modelworks.stages.learn.tune import tune
+
+FAMILIES = "modelworks.stages.learn.families"
+_WRITING = 0.02
+"""Share of the budget kept for writing the checkpoint."""
+
+
+def run(work: Work) -> dict[str, Any]:
+    """Train; facts: score, metric, steps, how long."""
+    began = time.monotonic()
+    wish = msgspec.convert(work.params["train"], config.Train)
+    dataset, task = Dataset.open(work.inputs["dataset"]), tasks.find(work.params["task"])
+    family: Family = registry.leaf(FAMILIES, wish.family or task.shape, "FAMILY")
+    if family.shape != task.shape:
+        raise ConfigError(f"{task.name} is learned by families of shape {task.shape}", where="train.family", seen=family.name)
+    source = sources.resolve(wish.model, work.project)
+    options = options_of(family, source, wish.options)
+    setting = _setting(work, task, family, source, options, dataset, wish.seed)
+    deadline = began + config.seconds(wish.budget, "train.budget") * (1 - _WRITING)
+    if wish.tune is not None:
+        options, fitted = tune(setting, options, wish.tune, deadline, work.scratch)
+    else:
+        fitted = fit(setting, options, deadline, work.scratch)
+    checkpoint.write(work.output, setting, options, fitted, dataset)
+    return facts(setting, fitted, time.monotonic() - began)
+
+
+def options_of(family: Family, source: Source, given: dict[str, Any]) -> Recipe:
+    """The family's options with the project's; a ConfigError for one that it does not have."""
+    struct = family.compact if source.compact else family.options
+    known = [field.encode_name for field in msgspec.structs.fields(struct)]
+    for name in given:
+        if name not in known:
+            raise ConfigError(f"{family.name} has no such option", where="train.options", seen=name, allowed=known)
+    try:
+        return msgspec.convert(given, struct, strict=True)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"not a valid option: {error}", where="train.options", seen=given) from error
+
+
+def _setting(
+    work: Work, task: Task, family: Family, source: Source, options: Recipe, dataset: Dataset, seed: int
+) -> Setting:
+    work.progress.start("looking at the data")
+    front = family.prepare(dataset.examples("train"), source, options, work.output)
+    judge = judge_of(task, dataset, front, work.output, _dev(dataset))
+    reader = rows.Reader(task, dataset, front.body, judge.interpreter, work.cache)
+    training = reader.read("train", work.progress)
+    classes = task.classes(dataset.labels)
+    counts = rows.class_counts(training, len(classes))
+    return Setting(
+        task=task, family=family, source=source, front=front, classes=classes, rows=training, counts=counts,
+        judge=judge, folder=work.output, seed=seed, progress=work.progress,
+    )  # fmt: skip
+
+
+def judge_of(task: Task, dataset: Dataset, front: Front, folder: Path, examples: list[Example]) -> Judge:
+    """The judge over the whole program, with the front's resources in `folder`."""
+    program = task.program(dataset.labels, front.body)
+    program.check({"model"}, {resource.name for resource in front.resources})
+    return Judge(task, dataset.labels, program, open_resources(folder, front.resources), examples)
+
+
+def _dev(dataset: Dataset) -> list[Example]:
+    examples = list(dataset.examples("dev"))
+    if not examples:
+        raise DataError(
+            "there is no dev split to choose the best weights by", where="dataset", seen=dataset.splits,
+            hint="set data.dev: 0.1 (a share) or give files",
+        )  # fmt: skip
+    return examples
+
+
+def facts(setting: Setting, fitted: Fitted, seconds: float) -> dict[str, Any]:
+    """What is shown and stored of a run."""
+    return {
+        "metric": setting.judge.primary, "dev": round(fitted.score, 6), "kept": fitted.how, "steps": fitted.steps,
+        "examples": len(setting.rows), "model": setting.source.name, "seconds": round(seconds, 1),
+    }  # fmt: skip
