@@ -1,9 +1,10 @@
 """Is the source data unchanged? One digest over the content of all source files, told from their stat when possible.
 
 The planner calls this at every command, so it imports nothing heavy and hashes only files whose size or times
-changed. Two caches in one file: path -> (size, mtime, ctime, digest); and the digest of the whole stat list -> the
-digest of the whole content, which makes an unchanged folder cost one `stat` a file. A file that changed within the
-last two seconds is never cached: within the clock's tick a second change would be invisible.
+changed. Two caches: `listings.json` maps the digest of the whole stat list to the digest of the whole content, so an
+unchanged folder costs one `stat` a file; `files.json` maps a path to (size, mtime, ctime, digest), so one changed file
+is hashed alone. A file that changed within the last two seconds is never cached: a second change within the clock's
+tick would be invisible.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import os
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -22,10 +23,13 @@ from modelworks.core import files, paths
 from modelworks.core.errors import DataError, nearest
 from modelworks.core.hashing import file_digest
 
-CACHE = "files.json"
+FILES, LISTINGS = "files.json", "listings.json"
+REMEMBERED = 16
+"""Stat lists whose digest is kept, the newest."""
 RACY = 2_000_000_000
 SPLITS = ("train", "dev", "test")
 
+T = TypeVar("T")
 Entry = tuple[int, int, int, str]
 """(size in bytes, mtime in ns, ctime in ns, SHA-256)."""
 Stat = tuple[str, int, int, int]
@@ -59,46 +63,47 @@ def roots(project: Path, data: dict[str, Any]) -> list[tuple[Path, str]]:
 def fingerprint(project: Path, data: dict[str, Any]) -> str:
     """64 hexadecimal digits over the names and contents of all source files."""
     stats = _stats(project, data)
-    cache = _load(project)
-    listing = hashlib.sha256(msgspec.json.encode(stats)).hexdigest()
-    if cache["all"].get(listing):
-        return str(cache["all"][listing])
+    lines = "\n".join([f"{name}\0{size}\0{mtime}\0{ctime}" for name, size, mtime, ctime in stats])
+    listing = hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest()
+    listings = _load(project, LISTINGS, dict[str, str])
+    if listing in listings:
+        return listings[listing]
     now = time.time_ns()
-    entries = {stat[0]: _entry(project, stat, cache["files"]) for stat in stats}
+    known = _load(project, FILES, dict[str, Entry])
+    entries = {stat[0]: _entry(project, stat, known) for stat in stats}
     total = hashlib.sha256(b"modelworks:source-files:v1\0")
     for name, entry in entries.items():
         total.update(f"{name}\0{entry[3]}\n".encode("utf-8", "surrogateescape"))
-    _save(project, listing, total.hexdigest(), entries, now)
+    settled = {name: entry for name, entry in entries.items() if now - max(entry[1], entry[2]) > RACY}
+    _save(project, FILES, settled)
+    if len(settled) == len(entries):
+        kept = list(listings.items())[-REMEMBERED + 1 :]
+        _save(project, LISTINGS, {**dict(kept), listing: total.hexdigest()})
     return total.hexdigest()
 
 
 def _entry(project: Path, stat: Stat, known: dict[str, Entry]) -> Entry:
     name, size, mtime, ctime = stat
     entry = known.get(name)
-    if entry is not None and tuple(entry[:3]) == (size, mtime, ctime):
+    if entry is not None and entry[:3] == (size, mtime, ctime):
         return entry
     return (size, mtime, ctime, file_digest(project / name))
 
 
-def _load(project: Path) -> dict[str, Any]:
+def _load(project: Path, name: str, type_: type[T]) -> T:
+    """A cache file; empty when it is missing or damaged."""
     try:
-        cache = msgspec.json.decode((paths.cache(project) / CACHE).read_bytes())
-    except (OSError, msgspec.MsgspecError):
-        cache = None
-    if (
-        not isinstance(cache, dict)
-        or not isinstance(cache.get("files"), dict)
-        or not isinstance(cache.get("all"), dict)
-    ):
-        return {"files": {}, "all": {}}
-    return cache
+        return msgspec.json.decode((paths.cache(project) / name).read_bytes(), type=type_)
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
+        return type_()
 
 
-def _save(project: Path, listing: str, total: str, entries: dict[str, Entry], now: int) -> None:
-    settled = {name: entry for name, entry in entries.items() if now - max(entry[1], entry[2]) > RACY}
-    whole = {listing: total} if len(settled) == len(entries) else {}
-    data = msgspec.json.encode({"files": settled, "all": whole})
-    files.write_bytes(paths.cache(project) / CACHE, data)
+def _save(project: Path, name: str, value: dict[str, Any]) -> None:
+    try:
+        data = msgspec.json.encode(value)
+    except UnicodeEncodeError:  # a file name that is no UTF-8: not cached, hashed each time
+        return
+    files.write_bytes(paths.cache(project) / name, data)
 
 
 def _patterns(value: Any) -> Iterable[str]:
@@ -128,26 +133,30 @@ def _missing(project: Path, pattern: str) -> DataError:
 
 
 def _stats(project: Path, data: dict[str, Any]) -> list[Stat]:
-    found: dict[str, Stat] = {}
+    found: set[Stat] = set()
     for root, _ in roots(project, data):
-        for path, stat in _walk(root):
-            name = os.path.relpath(path, project)
-            found[name] = (name, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
-    return [found[name] for name in sorted(found)]
+        name = os.path.relpath(root, project)
+        if root.is_dir():
+            found.update(_walk(str(root), "" if name == "." else f"{name}/"))
+        else:
+            found.add(_stat(name, root.stat()))
+    return sorted(found)
 
 
-def _walk(root: Path) -> Iterator[tuple[str, os.stat_result]]:
-    """(path, stat) of a file, or of all files of a folder, hidden ones left out."""
-    if not root.is_dir():
-        yield str(root), root.stat()
-        return
-    stack = [str(root)]
+def _stat(name: str, stat: os.stat_result) -> Stat:
+    return (name, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
+
+
+def _walk(folder: str, name: str) -> Iterator[Stat]:
+    """All files of a folder, hidden ones left out; `name` is the folder's, relative to the project, with a slash."""
+    stack = [(folder, name)]
     while stack:
-        with os.scandir(stack.pop()) as entries:
+        folder, name = stack.pop()
+        with os.scandir(folder) as entries:
             for entry in entries:
-                if entry.name.startswith("."):
+                if entry.name[0] == ".":
                     continue
                 if entry.is_dir():
-                    stack.append(entry.path)
+                    stack.append((entry.path, f"{name}{entry.name}/"))
                 else:
-                    yield entry.path, entry.stat()
+                    yield _stat(name + entry.name, entry.stat())

@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from modelworks.contracts.format import Bad
+from modelworks.core.errors import DataError
 
 ROWS = 1024
 """Rows of one batch."""
 Name = Callable[[Any], Any]
 
 
-def rows(batches: Iterable[Any], names: Mapping[str, Name]) -> Iterator[tuple[int, dict[str, Any] | Bad]]:
+def rows(path: Path, batches: Iterable[Any], names: Mapping[str, Name]) -> Iterator[tuple[int, dict[str, Any] | Bad]]:
     """(row number from 1, row) of record batches; `names` turns values of some columns."""
     number = 0
-    for batch in batches:
+    for batch in _whole(path, batches):
         for row in batch.to_pylist():
             number += 1
             for column, name in names.items():
                 row[column] = name(row[column])
             yield number, row
+
+
+def _whole(path: Path, batches: Iterable[Any]) -> Iterator[Any]:
+    try:
+        yield from batches
+    except (OSError, ValueError) as error:
+        raise DataError(f"the file is damaged: {error}", where=str(path)) from error
 
 
 def features(metadata: Mapping[bytes, bytes] | None) -> dict[str, Any]:

@@ -187,7 +187,8 @@ class Maker:
         if not self._target:
             return source, None
         if self._target == "spans":
-            return source, _spans.from_plain(row.get(self._columns["spans"]), getattr(source, "text", ""))
+            spans, tokens = row.get(self._columns["spans"]), row.get(self._columns.get("tokens", ""))
+            return source, _spans.from_plain(spans, getattr(source, "text", ""), tokens)
         return source, self._target_cls(*(cell(row.get(column)) for column, cell in self._target_cells))
 
     def _meta(self, row: dict[str, Any]) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from pathlib import Path
@@ -14,17 +15,18 @@ from modelworks.formats import _columns
 from modelworks.formats._columns import USUAL, Table
 from modelworks.formats._text import lines
 
-Row = tuple[int, list[str]]
-"""(line it begins on, cells)."""
+Row = tuple[int, list[str] | Bad]
+"""(line it begins on, cells or fault)."""
 
 
 def table(path: Path, reading: Reading, rows: Iterator[Row]) -> Table:
     """A table from split rows: the header is found or, in a headerless file, columns are called "1", "2"…"""
     sample = list(islice(rows, _columns.SAMPLE))
-    if not sample:
+    split = [cells for _, cells in sample if not isinstance(cells, Bad)]
+    if not split:
         raise DataError("the file holds no rows", where=str(path))
-    first = sample[0][1]
-    header = is_header(first, [cells for _, cells in sample[1:]], reading)
+    first = split[0]
+    header = sample[0][1] is first and is_header(first, split[1:], reading)
     names = [name.strip() for name in first] if header else [str(number) for number in range(1, len(first) + 1)]
     if len(set(names)) < len(names):
         raise DataError("two columns have one name", where=f"{path}:{sample[0][0]}", seen=names)
@@ -33,11 +35,14 @@ def table(path: Path, reading: Reading, rows: Iterator[Row]) -> Table:
 
 def _dicts(path: Path, names: list[str], rows: Iterable[Row]) -> Iterator[tuple[int, dict[str, Any] | Bad]]:
     for line, cells in rows:
-        if len(cells) == len(names):
+        if isinstance(cells, Bad):
+            yield line, cells
+        elif len(cells) == len(names):
             yield line, dict(zip(names, cells, strict=True))
         else:
             seen = f"{len(cells)} columns: {' | '.join(cells)[:100]}"
-            yield line, Bad(f"{path}:{line}", "wrong number of columns", seen, f"{len(names)} columns")
+            open_quote = " (a quote that opens here may not be closed)" if any("\n" in cell for cell in cells) else ""
+            yield line, Bad(f"{path}:{line}", f"wrong number of columns{open_quote}", seen, f"{len(names)} columns")
 
 
 def is_header(first: list[str], rest: list[list[str]], reading: Reading) -> bool:
@@ -62,9 +67,16 @@ def csv_rows(path: Path) -> Iterator[Row]:
     delimiter = max(",;|", key=first.count)
     reader = csv.reader(chain([first], source), delimiter=delimiter)
     line = 1
-    for cells in reader:
-        if cells:
-            yield line, cells
+    while True:
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield line, Bad(f"{path}:{line}", f"not CSV: {error}", allowed="cells quoted as RFC 4180 says")
+        else:
+            if cells:
+                yield line, cells
         line = reader.line_num + 1
 
 
@@ -104,7 +116,7 @@ def _unquote(text: str, literal: list[str], width: int, source: Iterator[tuple[i
 def _quoted(text: str) -> list[str] | None:
     """Cells by the rules of quoting, or None when a quote does not close where it should."""
     try:
-        rows = list(csv.reader(text.splitlines(keepends=True), delimiter="\t", strict=True))
+        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter="\t", strict=True))
     except csv.Error:
         return None
     return rows[0] if len(rows) == 1 else None

@@ -64,12 +64,22 @@ def from_tokens(words: Any, tags: Any) -> tuple[Text, Spans]:
     return Text(text), Spans(spans_of([str(tag) for tag in tags], tokens), tokens)
 
 
-def from_plain(value: Any, text: str) -> Spans:
-    """Spans from `[{start, end, label}]` or `[[start, end, label]]`, sorted; offsets are checked against the text."""
+def from_plain(value: Any, text: str, tokens: Any = None) -> Spans:
+    """Spans from `[{start, end, label}]` or `[[start, end, label]]`, sorted; offsets are checked against the text.
+
+    `tokens` are kept when they are offsets `[[start, end]]`, and not when they are words."""
     if not isinstance(value, list):
         raise ValueError("the spans are not a list of {start, end, label}")
     spans = sorted((_span(item, len(text)) for item in value), key=lambda span: (span.start, span.end))
-    return Spans(tuple(spans))
+    return Spans(tuple(spans), _offsets(tokens, len(text)))
+
+
+def _offsets(tokens: Any, length: int) -> tuple[tuple[int, int], ...]:
+    if not isinstance(tokens, list) or not all(isinstance(token, list) and len(token) == 2 for token in tokens):
+        return ()
+    if not all(type(start) is int and type(end) is int and 0 <= start <= end <= length for start, end in tokens):
+        raise ValueError("a token reaches past the end of the text")
+    return tuple((start, end) for start, end in tokens)
 
 
 def _span(item: Any, length: int) -> Span:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv as quoting
-import io
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -42,11 +40,13 @@ def tsv(path: Path, examples: Iterable[Example]) -> None:
 def _delimited(path: Path, examples: Iterable[Example], delimiter: str) -> None:
     rows = [dict(_flat(example)) for example in examples]
     names = list(dict.fromkeys(name for one in rows for name in one))
-    text = io.StringIO(newline="")
-    writer = quoting.DictWriter(text, names, restval="", delimiter=delimiter, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    files.write_bytes(path, text.getvalue().encode("utf-8", "surrogatepass"))
+    cells = [names, *([one.get(name, "") for name in names] for one in rows)]
+    text = "".join(delimiter.join(_quoted(cell, delimiter) for cell in line) + "\n" for line in cells)
+    files.write_bytes(path, text.encode("utf-8", "surrogatepass"))
+
+
+def _quoted(cell: str, delimiter: str) -> str:
+    return '"' + cell.replace('"', '""') + '"' if set(cell) & {delimiter, '"', "\r", "\n"} else cell
 
 
 def _flat(example: Example) -> Iterator[tuple[str, str]]:

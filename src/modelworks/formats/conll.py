@@ -24,7 +24,7 @@ from modelworks.kinds import Example, Spans, Text
 SAMPLE = 200
 NOT_A_WORD = re.compile(r"\d+[-.]\d+")
 """Index of a multi-word range or an empty node in CoNLL-U."""
-COMMENT = re.compile(r"# ?(\w+(?: id)?) ?= ?(.*)")
+COMMENT = re.compile(r"# (\w+(?: id)?) ?= ?(.*)")
 
 
 @dataclass
@@ -59,7 +59,7 @@ def _sentences(path: Path) -> Iterator[_Sentence]:
         elif not current.rows and (found := COMMENT.fullmatch(text)):
             current.comments[found[1]] = found[2]
             document = current.document = found[2] if found[1] == "newdoc id" else document
-        elif current.rows or not text.startswith("# "):
+        elif current.rows or not text.startswith("# ") or _spans.TAG.fullmatch(text.split()[-1]):
             tabbed = ("\t" in text) if tabbed is None else tabbed
             current.rows.append(text.split("\t") if tabbed else text.split())
             current.line = number if len(current.rows) == 1 else current.line
@@ -80,13 +80,14 @@ def _layout(path: Path, sample: list[_Sentence], reading: Reading) -> _Layout:
     index = next(
         (n for n, values in enumerate(columns) if all(v[:1].isdigit() and v[-1:].isdigit() for v in values)), None
     )
-    words = [n for n in range(width) if n not in (tags[-1:] or [-1]) and n != index and not _tagged(columns[n])]
-    if not tags or not (words or "text" in given):
+    if not tags or width < 2:
         raise DataError(
             "no column holds tags", where=f"{path}:{sample[0].line}", seen=" ".join(rows[0]),
             allowed="a word and a tag (O, B-LABEL, I-LABEL…) on each line",
         )  # fmt: skip
-    word = given.get("text", max(words, key=lambda n: (len(set(columns[n])), -n), default=0))
+    others = [n for n in range(width) if n != tags[-1]]
+    words = [n for n in others if n != index and not _tagged(columns[n])] or others
+    word = given.get("text", max(words, key=lambda n: (len(set(columns[n])), -n)))
     return _Layout(width, word, tags[-1], index if index != word else None)
 
 
@@ -156,8 +157,8 @@ def sniff(path: Path, head: bytes) -> float:
 
 
 def write(path: Path, examples: Iterable[Example]) -> None:
-    """Word and IOB2 tag, tab between; the raw text as comment. Text without tokens is split at white space and at
-    the ends of spans."""
+    """Word and IOB2 tag, tab between; the raw text as comment unless it has line ends. Text without tokens is split
+    at white space and at the ends of spans. Splits and metadata are not written: the format has no place for them."""
     blocks = []
     for example in examples:
         if not isinstance(example.input, Text) or not isinstance(example.target, (Spans, NoneType)):
@@ -168,10 +169,11 @@ def write(path: Path, examples: Iterable[Example]) -> None:
 
 def _block(id_: str, text: str, target: Spans | None) -> str:
     spans = target.spans if target else ()
-    tokens = (target.tokens if target else ()) or tuple(
-        _tokens(text, {edge for s in spans for edge in (s.start, s.end)})
-    )
-    rows = [f"# sent_id = {id_}\n"]
+    edges = {edge for span in spans for edge in (span.start, span.end)}
+    tokens = target.tokens if target else ()
+    if not tokens or any(re.search(r"\s", text[start:end]) for start, end in tokens):
+        tokens = tuple(_tokens(text, edges))
+    rows = [f"# sent_id = {id_}\n"] if id_ and not set(id_) & set("\r\n") else []
     if not set(text) & set("\r\n"):
         rows.append(f"# text = {text}\n")
     for start, end in tokens:

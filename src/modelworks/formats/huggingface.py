@@ -64,7 +64,7 @@ def _open(path: Path, reading: Reading) -> Table:
         raise DataError(f"not an Arrow file: {error}", where=str(files[0])) from error
     named = _arrow.class_names(described or _arrow.features(schema.metadata))
     batches = (batch for file in files for batch in _stream(pa, file))
-    return Table(schema.names, _arrow.rows(batches, {k: v for k, v in named.items() if k in schema.names}))
+    return Table(schema.names, _arrow.rows(path, batches, {k: v for k, v in named.items() if k in schema.names}))
 
 
 def _stream(pa: Any, path: Path) -> Any:

@@ -22,7 +22,7 @@ def _open(path: Path, reading: Reading) -> Table:
     except (OSError, ValueError) as error:
         raise DataError(f"not a Parquet file: {error}", where=str(path)) from error
     named = _arrow.class_names(_arrow.features(file.schema_arrow.metadata))
-    return Table(file.schema_arrow.names, _arrow.rows(file.iter_batches(batch_size=_arrow.ROWS), named))
+    return Table(file.schema_arrow.names, _arrow.rows(path, file.iter_batches(batch_size=_arrow.ROWS), named))
 
 
 def sniff(path: Path, head: bytes) -> float:

@@ -5,11 +5,14 @@ An archive is refused as a whole when a name climbs out or is a link, when it is
 
 from __future__ import annotations
 
+import lzma
 import shutil
 import stat
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
@@ -59,16 +62,20 @@ def _refuse(info: zipfile.ZipInfo, path: Path) -> None:
         raise DataError(fault, where=str(path), seen=info.filename, hint="unpack it by hand if you trust it")
 
 
-def read(path: Path, reading: Reading) -> Iterator[Example | Bad]:
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[zipfile.ZipFile, list[zipfile.ZipInfo], bool]]:
+    """(archive, its members, does it hold images); what is damaged becomes a DataError."""
     try:
         with zipfile.ZipFile(path) as archive:
             infos = members(archive, path)
-            if any(image_folder.is_image(info.filename) for info in infos):
-                yield from _images(archive, infos, path)
-            else:
-                yield from _tables(archive, infos, path, reading)
-    except (zipfile.BadZipFile, NotImplementedError, EOFError) as error:
+            yield archive, infos, any(image_folder.is_image(info.filename) for info in infos)
+    except (zipfile.BadZipFile, NotImplementedError, EOFError, OSError, zlib.error, lzma.LZMAError) as error:
         raise DataError(f"the archive is damaged: {error}", where=str(path)) from error
+
+
+def read(path: Path, reading: Reading) -> Iterator[Example | Bad]:
+    with _opened(path) as (archive, infos, images):
+        yield from _images(archive, infos, path) if images else _tables(archive, infos, path, reading)
 
 
 def _images(archive: zipfile.ZipFile, infos: list[zipfile.ZipInfo], path: Path) -> Iterator[Example | Bad]:
@@ -137,14 +144,10 @@ def _rename(where: str, folder: Path, path: Path) -> str:
 
 
 def guess(path: Path, reading: Reading) -> dict[str, str]:
-    with zipfile.ZipFile(path) as archive, tempfile.TemporaryDirectory(prefix="modelworks-zip-") as name:
-        infos = members(archive, path)
-        if any(image_folder.is_image(info.filename) for info in infos):
-            return {}
-        for unit in _units(archive, infos, Path(name), path):
-            inner = formats.detect(unit)
-            return inner.guess(unit, reading) if inner.guess else {}
-    return {}
+    with _opened(path) as (archive, infos, images), tempfile.TemporaryDirectory(prefix="modelworks-zip-") as name:
+        unit = None if images else next(_units(archive, infos, Path(name), path))
+        inner = formats.detect(unit).guess if unit else None
+        return inner(unit, reading) if inner and unit else {}
 
 
 def sniff(path: Path, head: bytes) -> float:

@@ -59,7 +59,8 @@ def look(task: str, paths: Sequence[str | Path], project: Path) -> Look:
     described = sources.columns()
     return Look(
         format=described[0]["format"], columns=described[0]["columns"], examples=good, bad=len(faults),
-        labels=tuple(dict(labels.most_common())), counts=dict(labels.most_common()), sample=tuple(sample), files=tuple(one["path"] for one in described),
+        labels=tuple(dict(labels.most_common())), counts=dict(labels.most_common()),
+        sample=tuple(sample), files=tuple(one["path"] for one in described),
         splits=tuple(sorted(splits - {""})), faults=tuple(f"{f.where}: {f.message}" for f in faults[:LISTED]),
     )  # fmt: skip
 
