@@ -31,9 +31,16 @@ def main(folder: str) -> None:
     began = time.perf_counter()
     Predictor.open(Path(folder))
     load = time.perf_counter() - began
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    scale = 1e-6 if sys.platform == "darwin" else 1e-3
-    sys.stdout.write(json.dumps({"load_s": load, "memory_mb": peak * scale}))
+    sys.stdout.write(json.dumps({"load_s": load, "memory_mb": peak() / 1e6}))
+
+
+def peak(status: Path = Path("/proc/self/status")) -> float:
+    """Peak resident memory of this process in bytes. Linux counts ru_maxrss on from the parent's, VmHWM from exec."""
+    if status.is_file():
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return float(line.split()[1]) * 1024
+    scale = 1 if sys.platform == "darwin" else 1024
+    return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) * scale
 
 
 if __name__ == "__main__":

@@ -107,7 +107,6 @@ def optimize(
         winner = next(one for one in built if one.name == name)
         bundle = _ship(winner, folder, output / "bundle", [example.input for example in sample])
     said = words(rows, settings.for_)
-    progress.say(said)
     files.write_bytes(output / "measurements.json", msgspec.json.format(msgspec.json.encode(rows), indent=2) + b"\n")
     files.write_bytes(output / "pareto.svg", pareto(rows, metric.name).encode())
     return Outcome(rows, name, said, bundle)
