@@ -61,7 +61,7 @@ def _about(draft: Draft) -> str:
 def _use() -> str:
     return (
         "## Use\n\n```\nmodelworks predict --bundle . INPUT\nmodelworks serve .\n```\n\n```python\n"
-        "from modelworks.bundle import Predictor\npredictor = Predictor.open('.')\n```"
+        'from modelworks.bundle import Predictor\n\npredictor = Predictor.open(".")\n```'
     )
 
 
