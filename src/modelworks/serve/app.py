@@ -72,13 +72,13 @@ class App:
             label, route = self._find(request)
             result = route(request)
         except Exception as error:
-            return self._finish(request, label, self._error(label, error))
+            return self._finish(request, label, self._error(request, error))
         if isinstance(result, Response):
             return self._finish(request, label, result)
         answered: Pending[Response] = Pending(result.cancel)
         result.then(
             lambda response, error: answered.resolve(
-                self._finish(request, label, self._error(label, error) if error else response)  # type: ignore[arg-type]
+                self._finish(request, label, self._error(request, error) if error else response)  # type: ignore[arg-type]
             )
         )
         return answered
@@ -114,11 +114,11 @@ class App:
             return "/v2/models/…/ready", {"GET": self._ready}
         return "/v2/models/…", {"GET": lambda request: json_response(v2.model(served.manifest, served.version))}
 
-    def _error(self, label: str, error: Exception) -> Response:
+    def _error(self, request: Request, error: Exception) -> Response:
         response = error_response(error)
         if isinstance(error, RequestError) and error.status == 405:
             response.headers["allow"] = ", ".join(error.allowed)
-        if label.startswith("/v2"):
+        if request.path.startswith("/v2"):
             shown = error if isinstance(error, ModelworksError) else RequestError("the server failed")
             response.body = json_response(v2.error_body(shown)).body
         return response

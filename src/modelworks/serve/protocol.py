@@ -122,7 +122,7 @@ class Connection(asyncio.Protocol):
         self._slots: deque[_Slot] = deque()
         self._fault: RequestError | None = None
         self._reading = self._in_body = self._lingering = self._ended = False
-        self._paused = self._blocked = False
+        self._paused = self._blocked = self._finished = False
         self._begin()
 
     # Transport
@@ -230,7 +230,7 @@ class Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         self._reading = self._in_body = False
         self._unparsed = 0
-        if self._slots and self._slots[-1].last:
+        if self._finished or (self._slots and self._slots[-1].last):
             return
         slot = _Slot()
         slot.last = not self._parser.should_keep_alive() or self.host.draining
@@ -319,10 +319,10 @@ class Connection(asyncio.Protocol):
         """Answer a fault in its turn, then close."""
         from modelworks.serve.answer import error_response
 
-        self.host.faults[fault.status] = self.host.faults.get(fault.status, 0) + 1
         self._lingering, self._reading = True, False
-        if self._slots and self._slots[-1].last:
+        if self._finished or (self._slots and self._slots[-1].last):
             return
+        self.host.faults[fault.status] = self.host.faults.get(fault.status, 0) + 1
         slot = _Slot()
         slot.last = True
         self._slots.append(slot)
@@ -347,9 +347,9 @@ class Connection(asyncio.Protocol):
 
     def finish(self) -> None:
         """Close once what was written has left; until the client closes too, drop what it still sends."""
-        if self._ended:
+        if self._ended or self._finished:
             return
-        self._lingering = True
+        self._lingering = self._finished = True
         self.deadline = time.monotonic() + self.limits.linger_seconds
         self._pause(False)
         if self._transport.can_write_eof():

@@ -1,0 +1,60 @@
+"""The ASGI face: the same answers behind another server."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import httpx
+import pytest
+
+from modelworks import kinds
+from modelworks.core import config
+from modelworks.kinds import Text
+from modelworks.serve.asgi import Face
+
+
+def ask(face: Face, *requests: tuple) -> list[httpx.Response]:
+    async def go():
+        transport = httpx.ASGITransport(app=face)
+        async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
+            return list(await asyncio.gather(*(client.request(m, p, **more) for m, p, more in requests)))
+
+    return asyncio.run(go())
+
+
+def test_the_face_gives_the_same_answers(text_bundle, predictor):
+    good, batch, head, missing = ask(
+        Face(text_bundle),
+        ("POST", "/predict", {"json": {"text": "a good film"}}),
+        ("POST", "/predict?timing=1", {"json": {"inputs": [{"text": "bad"}] * 3}}),
+        ("HEAD", "/docs", {}),
+        ("GET", "/nothing", {}),
+    )
+    assert good.content == kinds.encode(predictor.predict([Text("a good film")])[0])
+    assert "server-timing" in batch.headers
+    assert (head.status_code, head.content, int(head.headers["content-length"]) > 100) == (200, b"", True)
+    assert missing.status_code == 404
+
+
+def test_a_body_over_the_limit_is_refused(text_bundle):
+    (large,) = ask(Face(text_bundle, config.Serve(max_body=100)), ("POST", "/predict", {"content": b"x" * 101}))
+    assert large.status_code == 413
+
+
+@pytest.mark.slow
+def test_uvicorn_hosts_it(text_bundle, predictor):
+    import uvicorn
+
+    server = uvicorn.Server(uvicorn.Config(Face(text_bundle), port=0, log_level="error"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        while not server.started:
+            thread.join(0.01)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        found = httpx.post(f"http://127.0.0.1:{port}/predict", json={"text": "bad"}, trust_env=False)
+        assert found.content == kinds.encode(predictor.predict([Text("bad")])[0])
+    finally:
+        server.should_exit = True
+        thread.join()
