@@ -32,7 +32,7 @@ def test_the_report_has_all_parts(report) -> None:
     assert facts["scores"]["accuracy"]["value"] == score["value"]
     assert {one["column"] for one in said["slices"]} >= {"length", "label", "source"}
     assert sum(one["count"] for one in said["confusions"]) == 300
-    assert len(said["calibration"]["bins"]) == 10
+    assert len(said["calibration"]["bins"]) == 15
     assert said["calibration"]["ece"]["low"] <= said["calibration"]["ece"]["value"]
     assert {one["perturbation"] for one in said["robustness"]} >= {"typos"}
     shown = json.loads((folder / "examples.json").read_bytes())

@@ -1,7 +1,8 @@
-"""Do scores mean what they say? Reliability in ten equal bins and the expected calibration error.
+"""Do scores mean what they say? Reliability in equal bins and the expected calibration error.
 
 Expected calibration error: the mean over decisions of |accuracy - mean score| of their bin (Naeini et al., AAAI 2015,
-with equal-width bins), with a percentile interval. Entities that were missed carry no score and are not counted.
+with the equal-width bins (low, high] of Guo et al., ICML 2017, as in the metric `ece`), with a percentile interval.
+Entities that were missed carry no score and are not counted.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import numpy as np
 
 from modelworks.stages.evaluate.intervals import weights
 
-BINS = 10
+BINS = 15
 _MOST = 20_000
 """Decisions the interval is drawn from; a regular sample of them beyond that."""
 
@@ -23,7 +24,7 @@ def calibration(scores: Sequence[float], right: Sequence[bool], confidence: floa
     if not len(scores):
         return {"bins": [], "ece": {}}
     given, correct = np.asarray(scores, np.float64), np.asarray(right, np.float64)
-    index = np.minimum((given * BINS).astype(int), BINS - 1)
+    index = np.clip(np.ceil(given * BINS).astype(int) - 1, 0, BINS - 1)
     bins = [_bin(number, given[index == number], correct[index == number]) for number in range(BINS)]
     step = -(-len(given) // _MOST)
     draws = _draws(given[::step], correct[::step], index[::step], resamples)

@@ -110,7 +110,7 @@ def decide(
 def figures(report: dict[str, Any], measured: list[dict[str, Any]]) -> dict[str, dict[str, float | None]]:
     """Every figure a threshold may name -> {value, low, high}."""
     found = {name: _ends(score) for name, score in report["scores"].items()}
-    if ece := report["calibration"].get("ece"):
+    if "ece" not in found and (ece := report["calibration"].get("ece")):
         found["ece"] = _ends(ece)
     found |= {f"robustness.{one['perturbation']}": _ends(one["drop"]) for one in report["robustness"]}
     chosen = next((one for one in measured if one.get("chosen")), {})
@@ -253,7 +253,8 @@ def _slice_threshold(one: Threshold, entry: dict[str, Any]) -> Check:
 def _slices_no_worse(
     rule: SliceRule, places: list[int], asked: Gate, candidate: Side, champion: Side | None, settings: Evaluate
 ) -> Check:
-    label, condition = f"slices: {rule.column or 'all'}", "no slice worse than the champion's"
+    named = f" of {rule.column}" if rule.column else ""
+    label, condition = f"slices: {rule.column or 'all'}", f"no slice{named} worse than the champion's"
     primary = candidate.report["primary"]
     if champion is None:
         return Check(label, True, condition, None, "there is no champion yet to compare slices with")

@@ -28,6 +28,7 @@ def pareto(rows: Sequence[dict[str, Any]], metric: str) -> str:
     front = sorted(_front(rows), key=lambda row: float(row["p50_ms"]))
     line = " ".join(f"{x(row['p50_ms']):.1f},{y(row['metric']):.1f}" for row in front)
     points = "".join(_point(row, x(row["p50_ms"]), y(row["metric"]), rows) for row in rows)
+    points += _names([(row["variant"], x(row["p50_ms"]), y(row["metric"]), _radius(row, rows)) for row in rows])
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
         f'aria-label="variants: latency against {escape(metric)}"><style>{STYLE}</style>'
@@ -55,16 +56,37 @@ def _front(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return [row for row in rows if not beaten(row)]
 
 
+def _radius(row: dict[str, Any], rows: Sequence[dict[str, Any]]) -> float:
+    """Area as the size on disk."""
+    return float(5 + 13 * math.sqrt(row["size"] / max(other["size"] for other in rows)))
+
+
 def _point(row: dict[str, Any], x: float, y: float, rows: Sequence[dict[str, Any]]) -> str:
-    radius = 5 + 13 * math.sqrt(row["size"] / max(other["size"] for other in rows))
     title = f"{row['variant']}: {row['p50_ms']:.2f} ms, {row['metric']:.4f}, {row['size'] / 1e6:.1f} MB"
     chosen = " chosen" if row.get("chosen") else ""
-    anchor, shift = ("end", -radius - 4) if x > WIDTH * 0.7 else ("start", radius + 4)
-    return (
-        f'<g><title>{escape(title)}</title><circle class="point{chosen}" cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}"/>'
-        f'<text class="name" x="{x + shift:.1f}" y="{y + 4:.1f}" text-anchor="{anchor}">{escape(row["variant"])}'
-        "</text></g>"
-    )
+    circle = f'<circle class="point{chosen}" cx="{x:.1f}" cy="{y:.1f}" r="{_radius(row, rows):.1f}"/>'
+    return f"<g><title>{escape(title)}</title>{circle}</g>"
+
+
+def _names(points: Sequence[tuple[str, float, float, float]]) -> str:
+    """Names beside the points, each moved up or down until it covers no other, with a line back to its point."""
+    taken: list[tuple[float, float, float]] = []
+    parts = []
+    for name, x, y, radius in sorted(points, key=lambda point: point[1]):
+        wide = 7.0 * len(name) + 6
+        start = x + radius + 6 if x + radius + wide < WIDTH else x - radius - 6 - wide
+        shift = next(s for s in _SHIFTS if all(_clear(start, y + s, wide, other) for other in taken))
+        taken.append((start, y + shift, wide))
+        line = f'<path class="axis" d="M{x:.1f} {y:.1f}L{start:.1f} {y + shift:.1f}"/>' if shift else ""
+        parts.append(f'{line}<text class="name" x="{start:.1f}" y="{y + shift + 4:.1f}">{escape(name)}</text>')
+    return "".join(parts)
+
+
+_SHIFTS = [sign * step * 17 for step in range(40) for sign in (-1, 1)]
+
+
+def _clear(start: float, y: float, wide: float, other: tuple[float, float, float]) -> bool:
+    return abs(y - other[1]) >= 16 or start + wide < other[0] or other[0] + other[2] < start
 
 
 def _axes(rows: Sequence[dict[str, Any]], metric: str, x: Any, y: Any) -> str:
