@@ -8,7 +8,7 @@ from modelworks.stages.release import outbox, pending, start, sync
 
 
 def entry(project: Path, key: str = "k" * 64, **changed: object) -> outbox.Entry:
-    bundle = paths.bundle(project, "b" * 64) / "bundle"
+    bundle = paths.bundle(project, "b" * 64)
     bundle.mkdir(parents=True, exist_ok=True)
     (bundle / "manifest.json").write_text("{}")
     given = {

@@ -77,8 +77,7 @@ def _scores(executor: Executor, record: Record) -> list[str]:
 
 
 def _verdict(executor: Executor, record: Record) -> list[str]:
-    mark = click.style("PASSED", fg="green") if record.facts["passed"] else click.style("REFUSED", fg="red")
-    return [f"{mark}: {record.facts['words']}"]
+    return [f"{'PASSED' if record.facts['passed'] else 'REFUSED'}: {record.facts['words']}"]
 
 
 _DRAW = {"optimize": _variants, "evaluate": _scores, "champion": _scores, "gate": _verdict}

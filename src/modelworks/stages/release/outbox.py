@@ -94,7 +94,7 @@ def _deliver(project: Path, entry: Entry) -> str:
     if entry.bundle is None:
         return f"run {run_id}"
     tags = {**entry.tags, "key": entry.key, "bundle": entry.bundle}
-    version = sink.register(uri, run_id, entry.project, paths.bundle(project, entry.bundle) / "bundle", tags)
+    version = sink.register(uri, run_id, entry.project, paths.bundle(project, entry.bundle), tags)
     if entry.channel:
         sink.alias(uri, version, entry.channel)
     return version

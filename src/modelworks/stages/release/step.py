@@ -40,18 +40,17 @@ def run(work: Work) -> dict[str, Any]:
 
 
 def keep(project: Path, bundle_id: str, source: Path, signing_key: str = "") -> Path:
-    """Keep a bundle for as long as it may be served: `.modelworks/bundles/<id>/bundle`, signed when a key is given."""
-    holder = paths.bundle(project, bundle_id)
-    if not holder.exists():
-        temporary = holder.with_name(f".{bundle_id}.{os.getpid()}")
+    """Keep a bundle for as long as it may be served: `.modelworks/bundles/<id>/`, signed when a key is given."""
+    kept = paths.bundle(project, bundle_id)
+    if not kept.exists():
+        temporary = kept.with_name(f".{bundle_id}.{os.getpid()}")
         shutil.rmtree(temporary, ignore_errors=True)
-        with files.telling(holder):
-            temporary.mkdir(parents=True)
-            shutil.copytree(source, temporary / "bundle", copy_function=_link)
+        with files.telling(kept):
+            shutil.copytree(source, temporary, copy_function=_link)
         if signing_key:
-            sign(temporary / "bundle", project / signing_key)
-        files.commit_folder(temporary, holder)
-    return holder / "bundle"
+            sign(temporary, project / signing_key)
+        files.commit_folder(temporary, kept)
+    return kept
 
 
 def _link(source: str, target: str) -> str:
