@@ -8,7 +8,7 @@ the checkpoint alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -92,6 +92,11 @@ class Recipe(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """bfloat16 in the network while training, where the processor multiplies it (weights stay float32)."""
 
 
+Batcher = Callable[[Sequence[int], np.random.Generator], dict[str, Any]]
+"""(positions of rows, source of all chance) -> tensors as of `collate`. The stage seeds the chance by step, so that a
+resumed run sees the same batches."""
+
+
 class Family(Protocol):
     """The members of FAMILY."""
 
@@ -116,7 +121,7 @@ class Family(Protocol):
     def load(self, module: Any, source: Source) -> None:
         """Fill the module's backbone with the source's weights. Not called for a compact source."""
 
-    def start(self, module: Any, rows: Sequence[Mapping[str, Any]], options: Any) -> bool:
+    def start(self, module: Any, rows: Sequence[Mapping[str, Any]], front: Front, options: Any) -> bool:
         """Give the module its first usable weights quickly (a linear head on frozen features…); False when this
         network has no such thing."""
 
@@ -124,12 +129,14 @@ class Family(Protocol):
         """Parameter groups for AdamW, each with its `lr` and `weight_decay`; empty when `start` already fits the
         network, so that there is nothing to train by gradient steps."""
 
-    def collate(self, rows: Sequence[Mapping[str, Any]], options: Any) -> dict[str, Any]:
-        """Row-wise variables and encoded targets of some examples -> tensors; the same padding as the body's ops."""
+    def collate(self, rows: Sequence[Mapping[str, Any]], front: Front) -> dict[str, Any]:
+        """Row-wise variables and encoded targets of some examples -> tensors; the same padding as the body's ops
+        (whose parameters `front` holds)."""
 
-    def vary(self, rows: Sequence[Mapping[str, Any]], options: Any, random: np.random.Generator) -> dict[str, Any]:
-        """`collate` for training: the rows changed at random where the recipe says so. All chance comes from
-        `random`, which the stage seeds by step, so that a resumed run sees the same batches."""
+    def batcher(
+        self, rows: Sequence[Mapping[str, Any]], front: Front, classes: Sequence[str], options: Any
+    ) -> Batcher:
+        """Makes the training batches: rows by their positions, changed at random where the recipe says so."""
 
     def loss(self, outputs: Mapping[str, Any], batch: Mapping[str, Any], options: Any) -> Any:
         """A scalar tensor. `batch["class_weights"]` float32 [C] is there when the recipe weighs classes."""

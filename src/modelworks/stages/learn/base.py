@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from modelworks.contracts.family import Graph, Recipe, Source
+from modelworks.contracts.family import Batcher, Front, Graph, Recipe, Source
 from modelworks.core import files
 
+Rows = Sequence[Mapping[str, Any]]
 OPSET = 17
 IGNORED = -100
 
@@ -26,17 +28,17 @@ class Base:
     def load(self, module: nn.Module, source: Source) -> None:
         raise NotImplementedError(f"{type(self).__name__} has only a compact network")
 
-    def start(self, module: nn.Module, rows: Sequence[Mapping[str, Any]], options: Any) -> bool:
+    def start(self, module: nn.Module, rows: Rows, front: Front, options: Any) -> bool:
         return False
 
     def groups(self, module: nn.Module, options: Recipe) -> list[dict[str, Any]]:
         return decay_groups(module.named_parameters(), options.learning_rate, options.weight_decay)
 
-    def collate(self, rows: Sequence[Mapping[str, Any]], options: Any) -> dict[str, torch.Tensor]:
+    def collate(self, rows: Rows, front: Front) -> dict[str, torch.Tensor]:
         raise NotImplementedError
 
-    def vary(self, rows: Sequence[Mapping[str, Any]], options: Any, random: np.random.Generator) -> dict[str, Any]:
-        return self.collate(rows, options)
+    def batcher(self, rows: Rows, front: Front, classes: Sequence[str], options: Any) -> Batcher:
+        return lambda positions, random: self.collate([rows[i] for i in positions], front)
 
     def loss(self, outputs: Mapping[str, torch.Tensor], batch: Mapping[str, Any], options: Recipe) -> torch.Tensor:
         """Cross entropy over all units whose label is not -100."""
@@ -82,29 +84,24 @@ def read_json(path: Path) -> Any:
 
 
 def export(
-    module: nn.Module, folder: Path, feeds: Mapping[str, torch.Tensor], axes: Mapping[str, Mapping[int, str]]
-) -> tuple[Graph, ...]:
-    """Trace the module with `feeds` and write graphs/model.onnx.
+    module: nn.Module, folder: Path, feeds: Mapping[str, torch.Tensor], axes: Mapping[str, Mapping[int, str]],
+    logits: Mapping[int, str] | None = None,
+) -> tuple[Graph, ...]:  # fmt: skip
+    """Trace the module with `feeds` and write graphs/model.onnx; `axes` and `logits` name the dynamic axes.
 
     The tracing exporter is used because its graphs keep the shapes onnxruntime's transformer fusions look for, and
     it takes a second where the other takes ten."""
-    import warnings
-
     path = folder / "graphs" / "model.onnx"
     path.parent.mkdir(parents=True, exist_ok=True)
     module = module.eval().cpu()
-    with torch.inference_mode(), warnings.catch_warnings():
+    with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # tracer and deprecation warnings; parity is checked instead
         torch.onnx.export(
             Named(module, list(feeds)), tuple(feeds.values()), str(path), input_names=list(feeds),
-            output_names=["logits"], dynamic_axes={**axes, "logits": _like(axes, feeds)}, opset_version=OPSET,
-            dynamo=False, do_constant_folding=True,
+            output_names=["logits"], dynamic_axes={**axes, "logits": dict(logits or {0: "batch"})},
+            opset_version=OPSET, dynamo=False, do_constant_folding=True,
         )  # fmt: skip
     return (Graph(name="model", file="graphs/model.onnx", inputs=tuple(feeds), outputs=("logits",)),)
-
-
-def _like(axes: Mapping[str, Mapping[int, str]], feeds: Mapping[str, torch.Tensor]) -> dict[int, str]:
-    return {0: "batch"}
 
 
 class Named(nn.Module):

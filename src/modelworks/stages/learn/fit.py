@@ -63,7 +63,7 @@ def _start(setting: Setting, options: Recipe, module: nn.Module, scratch: Path) 
         return _first(module, value)
     setting.progress.start("first model")
     value = None
-    if setting.family.start(module, setting.rows, options):
+    if setting.family.start(module, setting.rows, setting.front, options):
         value = setting.judge.score(module)
         setting.progress.say(f"first model: {setting.judge.primary} {value:.4f} on dev")
         write(kept, module.state_dict())
@@ -97,7 +97,7 @@ def _time_steps(setting: Setting, options: Recipe) -> float:
     """Seconds of one training step, on a network of its own."""
     plan = plans.Plan(steps=_TRIALS, epoch_steps=1, every=10**9, threads=plans.threads(options), seed=setting.seed)
     module = setting.network(options)
-    data = Batches(setting.family, setting.rows, options, plan)
+    data = Batches(setting, options, plan)
     device = _device()
     module.to(device).train()
     optimizer = torch.optim.AdamW([g for g in setting.family.groups(module, options) if g["params"]])
@@ -116,7 +116,7 @@ def _train(
     setting: Setting, options: Recipe, plan: plans.Plan, module: nn.Module, first: Fitted | None, deadline: float,
     scratch: Path,
 ) -> Fitted:  # fmt: skip
-    data = Batches(setting.family, setting.rows, options, plan)
+    data = Batches(setting, options, plan)
     watch = Watch(
         options=options, plan=plan, module=module, score=setting.judge.score, sign=setting.judge.sign, best=-math.inf,
         deadline=deadline, progress=setting.progress,

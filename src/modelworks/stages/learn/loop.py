@@ -28,6 +28,7 @@ from modelworks.contracts.family import Family, Recipe
 from modelworks.core.errors import StepError
 from modelworks.core.files import commit_folder
 from modelworks.core.progress import Progress
+from modelworks.stages.learn.setting import Setting
 from modelworks.stages.learn.plan import Plan, batches
 from modelworks.stages.learn.state import Average, read, write
 
@@ -40,16 +41,16 @@ _SHARE = 0.05
 class Batches(Dataset[dict[str, torch.Tensor]]):
     """Item i: the tensors of step i."""
 
-    def __init__(self, family: Family, rows: Sequence[Mapping[str, Any]], options: Recipe, plan: Plan) -> None:
-        self._family, self._rows, self._options, self._plan = family, rows, options, plan
-        self._batches = batches([row_length(row) for row in rows], options.batch_size, plan)
+    def __init__(self, setting: Setting, options: Recipe, plan: Plan) -> None:
+        self._make = setting.family.batcher(setting.rows, setting.front, setting.classes, options)
+        self._seed = plan.seed
+        self._batches = batches([row_length(row) for row in setting.rows], options.batch_size, plan)
 
     def __len__(self) -> int:
         return len(self._batches)
 
     def __getitem__(self, step: int) -> dict[str, torch.Tensor]:
-        random = np.random.default_rng([self._plan.seed, 1, step])
-        return self._family.vary([self._rows[i] for i in self._batches[step]], self._options, random)
+        return self._make(self._batches[step].tolist(), np.random.default_rng([self._seed, 1, step]))
 
 
 def row_length(row: Mapping[str, Any]) -> int:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import json
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,96 +12,156 @@ import torch
 from torch import nn
 
 from modelworks.contracts.body import Body
-from modelworks.contracts.family import Front, Graph, Recipe, Source
+from modelworks.contracts.family import Batcher, Front, Graph, Recipe, Source
 from modelworks.contracts.program import Call
 from modelworks.kinds import Example
-from modelworks.stages.learn import base
-from modelworks.stages.learn.networks import residual
+from modelworks.stages.learn import base, pictures, pretrained
+from modelworks.stages.learn.networks import lite0, residual, vision
+from modelworks.stages.learn.networks.head import HeadedNetwork, fit_linear
 
 
-class Compact(Recipe, frozen=True, kw_only=True):
+class Pictures(Recipe, frozen=True, kw_only=True):
+    """Options of every picture network."""
+
+    label_smoothing: float = 0.1
+    schedule: Literal["cosine", "linear", "constant"] = "cosine"
+    clip: float = 5.0
+    size: int = 96
+    """Height and width that pictures are brought to, pixels."""
+    shift: float = 0.125
+    """Largest random shift, share of the size."""
+    cutout: float = 0.25
+    """Side of the square that is blanked at random, share of the size; 0 for none."""
+    flip: bool = True
+    """Mirror left and right at random (not where sides matter, as with digits)."""
+
+
+class Compact(Pictures, frozen=True, kw_only=True):
     """Options of the small residual network."""
 
-    epochs: float = 20
+    epochs: float = 30
     batch_size: int = 128
     learning_rate: float = 1e-2
     weight_decay: float = 0.05
     warmup: float = 0.2
-    schedule: Literal["cosine", "linear", "constant"] = "cosine"
-    label_smoothing: float = 0.1
     ema: float = 0.995
-    scorings: float = 0.25
+    scorings: float = 0.34
+    patience: int = 20
     size: int = 32
-    """Height and width that pictures are brought to, pixels."""
     widths: tuple[int, int, int, int] = (32, 64, 128, 256)
     """Channels of the four stages."""
-    shift: float = 0.125
-    """Largest random shift, share of the size."""
-    cutout: float = 0.25
-    """Side of the square that is blanked at random, share of the size."""
-    flip: bool = True
-    """Mirror left and right at random (leave out where sides matter, as with digits)."""
+
+
+class Pretrained(Pictures, frozen=True, kw_only=True):
+    """Options of a pretrained backbone with a linear head."""
+
+    epochs: float = 8
+    batch_size: int = 32
+    learning_rate: float = 1.5e-4
+    head_learning_rate: float = 3e-3
+    weight_decay: float = 0.02
+    ema: float = 0.99
+    scorings: float = 1.0
+    fast_math: bool = False
+    dropout: float = 0.2
+    start_examples: int = 3000
+    """Most training examples for the first, linear model."""
 
 
 class ImageFamily(base.Base):
+    """Pictures of any size in, one row of logits out."""
+
     name, shape = "image", "image"
-    options: type[Recipe] = Recipe
+    options: type[Recipe] = Pretrained
     compact: type[Recipe] = Compact
-    space: Mapping[str, Any] = {"learning_rate": {"low": 3e-3, "high": 3e-2, "log": True}, "cutout": [0.0, 0.25]}
+    space: dict[str, Any] = {"learning_rate": {"low": 5e-5, "high": 2e-2, "log": True}, "cutout": [0.0, 0.25]}  # noqa: RUF012
 
     def prepare(self, examples: Iterable[Example], source: Source, options: Any, folder: Path) -> Front:
-        base.write_json(folder / "network.json", {"kind": "residual", "mean": [125.3, 123.0, 113.9], "std": [63.0] * 3})
-        params = {"height": options.size, "width": options.size, "interpolation": "cubic"}
-        return Front(
-            body=Body(
-                shape="image",
-                before=(
-                    Call(op="image.decode.v1", inputs=("image",), outputs=("decoded",)),
-                    Call(op="image.resize.v1", inputs=("decoded",), outputs=("resized",), params=params),
-                ),
-                after=(
-                    Call(op="batch.stack.v1", inputs=("resized",), outputs=("pixels",)),
-                    Call(graph="model", inputs=("pixels",), outputs=("logits",)),
-                ),
-            )
-        )
+        base.write_json(folder / "network.json", _facts(source))
+        return Front(body=_body(options.size))
 
     def build(self, front: Front, classes: Sequence[str], options: Any, folder: Path) -> nn.Module:
         facts = base.read_json(folder / "network.json")
-        return residual.ResidualNetwork(len(classes), options.widths, facts["mean"], facts["std"])
+        if facts["kind"] == "residual":
+            return residual.ResidualNetwork(len(classes), options.widths)
+        if facts["kind"] == "lite0":
+            return HeadedNetwork(lite0.empty(), lite0.FEATURES, len(classes), options.dropout)
+        backbone = vision.VisionBackbone(facts["config"], facts["mean"], facts["std"])
+        return HeadedNetwork(backbone, backbone.width, len(classes), options.dropout)
 
-    def collate(self, rows: Sequence[Mapping[str, Any]], options: Any) -> dict[str, torch.Tensor]:
+    def load(self, module: nn.Module, source: Source) -> None:
+        assert isinstance(module, HeadedNetwork)
+        assert source.folder is not None
+        if isinstance(module.backbone, vision.VisionBackbone):
+            pretrained.load(module.backbone.model, source)
+            return
+        (path,) = source.folder.glob("efficientnet-lite0*.pth")
+        weights = torch.load(path, map_location="cpu", weights_only=True)
+        module.backbone.load_state_dict(lite0.from_checkpoint(weights).state_dict())
+
+    def start(self, module: nn.Module, rows: base.Rows, front: Front, options: Any) -> bool:
+        if not isinstance(module, HeadedNetwork):
+            return False
+        module.eval()
+        found = []
+        with torch.inference_mode():
+            for i in range(0, min(len(rows), options.start_examples), 64):
+                batch = self.collate(rows[i : min(i + 64, options.start_examples)], front)
+                found.append((module.backbone(batch["pixels"]).float(), batch["labels"]))
+        fit_linear(module.head, torch.cat([x for x, _ in found]), torch.cat([y for _, y in found]))
+        return True
+
+    def groups(self, module: nn.Module, options: Any) -> list[dict[str, Any]]:
+        if not isinstance(module, HeadedNetwork):
+            return super().groups(module, options)
+        head = base.decay_groups(module.head.named_parameters(), options.head_learning_rate, options.weight_decay)
+        return base.decay_groups(module.backbone.named_parameters(), options.learning_rate, options.weight_decay) + head
+
+    def collate(self, rows: base.Rows, front: Front) -> dict[str, torch.Tensor]:
         return {
             "pixels": torch.from_numpy(np.stack([row["resized"] for row in rows])),
             "labels": torch.from_numpy(np.array([row["labels"] for row in rows])),
         }
 
-    def vary(self, rows: Sequence[Mapping[str, Any]], options: Any, random: np.random.Generator) -> dict[str, Any]:
-        batch = self.collate(rows, options)
-        batch["pixels"] = torch.from_numpy(moved(batch["pixels"].numpy(), options, random))
+    def batcher(self, rows: base.Rows, front: Front, classes: Sequence[str], options: Any) -> Batcher:
+        def batch(positions: Sequence[int], random: np.random.Generator) -> dict[str, Any]:
+            made = self.collate([rows[i] for i in positions], front)
+            changed = pictures.moved(made["pixels"].numpy(), random, options.shift, options.cutout, options.flip)
+            return {**made, "pixels": torch.from_numpy(changed)}
+
         return batch
 
     def export(self, module: nn.Module, folder: Path) -> tuple[Graph, ...]:
-        pixels = torch.zeros(2, 32, 32, 3, dtype=torch.uint8)
-        return base.export(module, folder, {"pixels": pixels}, {"pixels": {0: "batch"}})
+        pixels = torch.zeros(2, 64, 64, 3, dtype=torch.uint8)
+        return base.export(module, folder, {"pixels": pixels}, {"pixels": {0: "batch", 1: "height", 2: "width"}})
 
 
-def moved(pixels: np.ndarray, options: Any, random: np.random.Generator) -> np.ndarray:
-    """Pictures uint8 [B, H, W, 3], each shifted, mirrored and with a square blanked (DeVries and Taylor 2017)."""
-    count, height, width, _ = pixels.shape
-    pad, hole = round(options.shift * height), round(options.cutout * height)
-    framed = np.pad(pixels, ((0, 0), (pad, pad), (pad, pad), (0, 0)), mode="reflect")
-    tops, lefts = random.integers(0, 2 * pad + 1, (2, count))
-    mirrored = (random.random(count) < 0.5) & options.flip
-    holes = random.integers(0, height, (2, count))
-    out = np.empty_like(pixels)
-    for i in range(count):
-        picture = framed[i, tops[i] : tops[i] + height, lefts[i] : lefts[i] + width]
-        out[i] = picture[:, ::-1] if mirrored[i] else picture
-        if hole:
-            y, x = holes[0, i] - hole // 2, holes[1, i] - hole // 2
-            out[i, max(0, y) : max(0, y + hole), max(0, x) : max(0, x + hole)] = 127
-    return out
+def _facts(source: Source) -> dict[str, Any]:
+    """network.json: what `build` needs."""
+    if source.folder is None:
+        return {"kind": "residual"}
+    if not (source.folder / "config.json").is_file():
+        return {"kind": "lite0"}
+    config = json.loads((source.folder / "config.json").read_text("utf-8"))
+    path = source.folder / "preprocessor_config.json"
+    shown = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    mean, std = shown.get("image_mean", [0.485, 0.456, 0.406]), shown.get("image_std", [0.229, 0.224, 0.225])
+    return {"kind": "vision", "config": config, "mean": mean, "std": std}
+
+
+def _body(size: int) -> Body:
+    params = {"height": size, "width": size, "interpolation": "cubic"}
+    return Body(
+        shape="image",
+        before=(
+            Call(op="image.decode.v1", inputs=("image",), outputs=("decoded",)),
+            Call(op="image.resize.v1", inputs=("decoded",), outputs=("resized",), params=params),
+        ),
+        after=(
+            Call(op="batch.stack.v1", inputs=("resized",), outputs=("pixels",)),
+            Call(graph="model", inputs=("pixels",), outputs=("logits",)),
+        ),
+    )
 
 
 FAMILY = ImageFamily()

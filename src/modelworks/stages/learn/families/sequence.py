@@ -16,8 +16,11 @@ from modelworks.contracts.family import Front, Graph, Recipe, Resource, Source
 from modelworks.contracts.program import Call
 from modelworks.kinds import Example, Text
 from modelworks.ops._grams import ngram_hashes
-from modelworks.stages.learn import base
+from modelworks.stages.learn import base, pretrained
+from modelworks.stages.learn.loop import fast_math
 from modelworks.stages.learn.networks import bag
+from modelworks.stages.learn.networks.encoder import TextClassifier
+from modelworks.stages.learn.networks.head import fit_linear
 
 NONE = (1, 0)
 """An empty range of n-grams."""
@@ -38,50 +41,122 @@ class Compact(Recipe, frozen=True, kw_only=True):
     """Inverse of the L2 penalty."""
 
 
+class Pretrained(pretrained.Encoder, frozen=True, kw_only=True):
+    """Options of a pretrained encoder with a head for whole texts."""
+
+    epochs: float = 4
+    head_learning_rate: float = 5e-4
+    label_smoothing: float = 0.1
+    max_length: int = 128
+    """Most subwords of a text; the rest is cut."""
+
+
 class SequenceFamily(base.Base):
+    """Texts of any length in, one row of logits out."""
+
     name, shape = "sequence", "sequence"
-    options: type[Recipe] = Recipe
+    options: type[Recipe] = Pretrained
     compact: type[Recipe] = Compact
     space: Mapping[str, Any] = {"strength": {"low": 0.5, "high": 16.0, "log": True}, "smoothing": [0.3, 1.0, 3.0]}
 
     def prepare(self, examples: Iterable[Example], source: Source, options: Any, folder: Path) -> Front:
-        counts: tuple[Counter[int], Counter[int]] = (Counter(), Counter())
-        for example in examples:
-            assert isinstance(example.input, Text)
-            counts[0].update(ngram_hashes(example.input.text, options.words, NONE).tolist())
-            counts[1].update(ngram_hashes(example.input.text, NONE, options.characters).tolist())
-        sizes = []
-        for name, count in zip(("words", "characters"), counts, strict=True):
-            sizes.append(_write_vocabulary(folder / "resources" / f"{name}.npy", count, options))
-        base.write_json(folder / "network.json", {"kind": "bag", "sizes": sizes})
-        return Front(body=_bag_body(sizes, options), resources=_VOCABULARIES)
+        if source.compact:
+            return _prepare_bag(examples, options, folder)
+        facts = pretrained.prepare(source, folder)
+        return Front(body=_encoder_body(facts, options), resources=(pretrained.TOKENIZER,))
 
     def build(self, front: Front, classes: Sequence[str], options: Any, folder: Path) -> nn.Module:
-        return bag.BagClassifier(base.read_json(folder / "network.json")["sizes"], len(classes))
+        if isinstance(options, Compact):
+            return bag.BagClassifier(base.read_json(folder / "network.json")["sizes"], len(classes))
+        return TextClassifier(pretrained.encoder(folder, options), len(classes), options.head_dropout)
 
-    def start(self, module: nn.Module, rows: Sequence[Mapping[str, Any]], options: Any) -> bool:
-        assert isinstance(module, bag.BagClassifier)
-        labels = np.array([int(row["labels"]) for row in rows])
-        for name, part in zip(("word_ids", "character_ids"), module.bags, strict=True):
-            assert isinstance(part, bag.Bag)
-            table, bias = bag.fit(
-                [row[name] for row in rows], labels, part.size, part.classes, smoothing=options.smoothing,
-                strength=options.strength,
-            )  # fmt: skip
-            with torch.no_grad():
-                part.table.weight.copy_(table)
-                module.bias += bias
+    def load(self, module: nn.Module, source: Source) -> None:
+        assert isinstance(module, TextClassifier)
+        pretrained.load(module.encoder.model, source)
+
+    def start(self, module: nn.Module, rows: base.Rows, front: Front, options: Any) -> bool:
+        if isinstance(module, bag.BagClassifier):
+            _fit_bags(module, rows, options)
+        else:
+            _fit_head(self, module, rows, front, options)
         return True
 
     def groups(self, module: nn.Module, options: Any) -> list[dict[str, Any]]:
-        return []
+        return [] if isinstance(module, bag.BagClassifier) else pretrained.groups(module, options)
 
-    def collate(self, rows: Sequence[Mapping[str, Any]], options: Any) -> dict[str, torch.Tensor]:
-        raise NotImplementedError
+    def collate(self, rows: base.Rows, front: Front) -> dict[str, torch.Tensor]:
+        labels = torch.from_numpy(np.array([row["labels"] for row in rows]))
+        if "word_ids" in rows[0]:
+            return {
+                "words": base.pad([row["word_ids"] for row in rows], _filling(front, 0)),
+                "characters": base.pad([row["character_ids"] for row in rows], _filling(front, 1)),
+                "labels": labels,
+            }
+        ids = [row["ids"] for row in rows]
+        return {"input_ids": base.pad(ids, _filling(front, 0)), "attention_mask": base.mask(ids), "labels": labels}
 
     def export(self, module: nn.Module, folder: Path) -> tuple[Graph, ...]:
-        feeds = {name: torch.zeros(2, 3, dtype=torch.int32) for name in ("words", "characters")}
-        return base.export(module, folder, feeds, {name: {0: "batch", 1: name} for name in feeds})
+        if isinstance(module, bag.BagClassifier):
+            feeds = {name: torch.zeros(2, 3, dtype=torch.int32) for name in ("words", "characters")}
+            return base.export(module, folder, feeds, {name: {0: "batch", 1: name} for name in feeds})
+        return pretrained.export(module, folder, {}, {0: "batch"})
+
+
+def _filling(front: Front, number: int) -> int:
+    """The padding value of one of the body's `batch.pad.v1`."""
+    return int(front.body.after[number].params["value"])
+
+
+def _fit_bags(module: bag.BagClassifier, rows: base.Rows, options: Compact) -> None:
+    labels = np.array([int(row["labels"]) for row in rows])
+    for name, part in zip(("word_ids", "character_ids"), module.bags, strict=True):
+        assert isinstance(part, bag.Bag)
+        table, bias = bag.fit(
+            [row[name] for row in rows], labels, part.size, part.classes, smoothing=options.smoothing,
+            strength=options.strength,
+        )  # fmt: skip
+        with torch.no_grad():
+            part.table.weight.copy_(table)
+            module.bias += bias
+
+
+def _fit_head(family: SequenceFamily, module: nn.Module, rows: base.Rows, front: Front, options: Any) -> None:
+    assert isinstance(module, TextClassifier)
+    some = sorted(rows[: options.start_examples], key=lambda row: len(row["ids"]))
+    batches = [family.collate(some[i : i + 64], front) for i in range(0, len(some), 64)]
+    found = pretrained.features(module, batches, options.fast_math and fast_math())
+    fit_linear(module.head, torch.cat([x for x, _ in found]), torch.cat([y for _, y in found]))
+
+
+def _prepare_bag(examples: Iterable[Example], options: Compact, folder: Path) -> Front:
+    counts: tuple[Counter[int], Counter[int]] = (Counter(), Counter())
+    for example in examples:
+        assert isinstance(example.input, Text)
+        counts[0].update(ngram_hashes(example.input.text, options.words, NONE).tolist())
+        counts[1].update(ngram_hashes(example.input.text, NONE, options.characters).tolist())
+    sizes = []
+    for name, count in zip(("words", "characters"), counts, strict=True):
+        sizes.append(_write_vocabulary(folder / "resources" / f"{name}.npy", count, options))
+    base.write_json(folder / "network.json", {"kind": "bag", "sizes": sizes})
+    return Front(body=_bag_body(sizes, options), resources=_VOCABULARIES)
+
+
+def _encoder_body(facts: Mapping[str, Any], options: Pretrained) -> Body:
+    tokenize = {"max_length": min(options.max_length, facts["positions"])}
+    return Body(
+        shape="sequence",
+        before=(
+            Call(op="text.tokenize.v1", inputs=("text",), outputs=("ids",), params=tokenize, resources=("tokenizer",)),
+        ),
+        after=(
+            Call(
+                op="batch.pad.v1", inputs=("ids",), outputs=("input_ids", "attention_mask"),
+                params={"value": facts["pad"]},
+            ),
+            Call(graph="model", inputs=("input_ids", "attention_mask"), outputs=("logits",)),
+        ),
+        length="ids",
+    )  # fmt: skip
 
 
 _VOCABULARIES = (
