@@ -69,7 +69,9 @@ def _opened(path: Path) -> Iterator[tuple[zipfile.ZipFile, list[zipfile.ZipInfo]
         with zipfile.ZipFile(path) as archive:
             infos = members(archive, path)
             yield archive, infos, any(image_folder.is_image(info.filename) for info in infos)
-    except (zipfile.BadZipFile, NotImplementedError, EOFError, OSError, zlib.error, lzma.LZMAError) as error:
+    except OSError as error:
+        raise DataError(f"cannot unpack the archive: {error.strerror or error}", where=str(path)) from error
+    except (zipfile.BadZipFile, NotImplementedError, EOFError, zlib.error, lzma.LZMAError) as error:
         raise DataError(f"the archive is damaged: {error}", where=str(path)) from error
 
 
