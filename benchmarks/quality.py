@@ -1,0 +1,133 @@
+"""Quality of the models that this tool trains, measured on the bundle through the Predictor.
+
+python benchmarks/quality.py NAME [--data FOLDER] [--set OPTION=VALUE …]
+
+NAME is one of PLANS below. FOLDER holds `sentiment/sst2`, `ner/wnut17` and `image_classification/cifar10` (default:
+$MODELWORKS_DATA, else ../shared/data). Prepares, trains and exports as `modelworks run` does, then scores the bundle
+on the development split with a bootstrap interval, and writes benchmarks/results/quality-NAME.json. The development
+split also chose the best weights, so its score is a little kind; the bars are for hidden test sets.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import machine
+import msgspec
+
+from modelworks.bundle import Predictor
+from modelworks.contracts import metric as metrics
+from modelworks.contracts import task as tasks
+from modelworks.contracts.step import Work
+from modelworks.core import config
+from modelworks.core.progress import Lines
+from modelworks.dataset import Dataset
+from modelworks.stages import learn, prepare
+from modelworks.stages.evaluate.intervals import interval
+
+SST2 = {"train": "sentiment/sst2/train.tsv", "dev": "sentiment/sst2/dev.tsv", "test": 0.01}
+WNUT17 = {"train": "ner/wnut17/wnut17train.conll", "dev": "ner/wnut17/emerging.dev.conll", "test": 0.01}
+CIFAR10 = {"source": "image_classification/cifar10/cifar10_train10k.zip", "dev": 0.1, "test": 0.001}
+PLANS: dict[str, dict[str, Any]] = {
+    "sst2": {"task": "sentiment-analysis", "data": SST2, "model": "all-MiniLM-L6-v2", "budget": "15m", "bar": 0.885},
+    "wnut17": {
+        "task": "named-entity-recognition", "data": WNUT17, "model": "all-MiniLM-L6-v2", "budget": "15m", "bar": 0.40,
+    },
+    "cifar10": {
+        "task": "image-classification", "data": CIFAR10, "model": "efficientnet-lite0", "budget": "20m", "bar": 0.86,
+    },
+    "sst2-compact": {"task": "sentiment-analysis", "data": SST2, "model": "compact", "budget": "10m", "bar": 0.80},
+    "wnut17-compact": {
+        "task": "named-entity-recognition", "data": WNUT17, "model": "compact", "budget": "10m", "bar": 0.22,
+    },
+    "cifar10-compact": {
+        "task": "image-classification", "data": CIFAR10, "model": "compact", "budget": "10m", "bar": 0.70,
+    },
+}  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("name", choices=PLANS)
+    parser.add_argument("--data", default=os.environ.get("MODELWORKS_DATA", "../shared/data"))
+    parser.add_argument("--set", action="append", default=[], help="option of the family, as epochs=2")
+    parser.add_argument("--keep", help="folder for the bundle")
+    given = parser.parse_args()
+    plan = PLANS[given.name]
+    options = {key: json.loads(value) for key, _, value in (text.partition("=") for text in given.set)}
+    with tempfile.TemporaryDirectory() as folder:
+        result = measure(plan, Path(given.data).resolve(), Path(folder), options)
+        if given.keep:
+            shutil.copytree(Path(folder) / "export" / "bundle", given.keep)
+    command = f"python benchmarks/{Path(sys.argv[0]).name} {' '.join(sys.argv[1:])}"
+    report = {"name": given.name, "command": command, **plan, "options": options, **result}
+    report["machine"] = machine.describe()
+    path = Path(__file__).parent / "results" / f"quality-{given.name}.json"
+    path.write_text(json.dumps(report, indent=1) + "\n", "utf-8")
+    print(json.dumps({key: report[key] for key in ("name", "bar", "scores", "seconds", "bytes")}, indent=1))
+
+
+def measure(plan: dict[str, Any], data: Path, folder: Path, options: dict[str, Any]) -> dict[str, Any]:
+    """Prepare, train, export, score."""
+    wish = msgspec.to_builtins(config.Train(model=plan["model"], budget=plan["budget"], options=options))
+    given = msgspec.to_builtins(msgspec.convert(plan["data"], config.Data))
+    seconds = {}
+    facts = {}
+    for name, stage, inputs, params in (
+        ("prepare", prepare.run, {"source": data}, {"data": given}),
+        ("train", learn.train, {"dataset": folder / "prepare"}, {"train": wish}),
+        (
+            "export", learn.export, {"dataset": folder / "prepare", "checkpoint": folder / "train"},
+            {"name": "quality"},
+        ),
+    ):  # fmt: skip
+        began = time.monotonic()
+        facts[name] = stage(_work(folder, name, inputs, {"task": plan["task"], **params}))
+        seconds[name] = round(time.monotonic() - began, 1)
+        print(name, json.dumps(facts[name]), flush=True)
+    bundle = folder / "export" / "bundle"
+    history = json.loads((folder / "train" / "history.json").read_text("utf-8"))
+    size = sum(path.stat().st_size for path in bundle.rglob("*") if path.is_file())
+    scores = score(Dataset.open(folder / "prepare"), bundle, plan["task"])
+    return {
+        "split": "dev", "scores": scores, "seconds": seconds, "bytes": size, "facts": facts["train"],
+        "curve": history.get("dev", []),
+    }  # fmt: skip
+
+
+def score(dataset: Dataset, bundle: Path, task: str) -> dict[str, Any]:
+    """Metric -> value and 95 % interval of the bundle on the dev split."""
+    predictor, found = Predictor.open(bundle), tasks.find(task)
+    examples = list(dataset.examples("dev"))
+    predictions = predictor.predict([example.input for example in examples])
+    scores = {}
+    for name in found.metrics:
+        metric = metrics.find(name)
+        statistics = [
+            metric.statistics(example.target, prediction, dataset.labels, example.input)
+            for example, prediction in zip(examples, predictions, strict=True)
+            if example.target is not None
+        ]
+        scores[name] = {"signature": metric.signature, **msgspec.to_builtins(interval(metric, statistics, 0.95, 1000))}
+    return scores
+
+
+def _work(folder: Path, name: str, inputs: dict[str, Path], params: dict[str, Any]) -> Work:
+    for part in (name, "scratch", "cache"):
+        (folder / part).mkdir(exist_ok=True)
+    return Work(
+        inputs=inputs, params=params, output=folder / name, scratch=folder / "scratch", cache=folder / "cache",
+        project=folder, progress=Lines(15),
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
