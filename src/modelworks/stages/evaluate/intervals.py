@@ -95,7 +95,9 @@ def difference(
     """Paired bootstrap of (candidate - champion) over the same examples; two-sided percentile bounds."""
     sign = 1.0 if metric.higher_is_better else -1.0
     value = sign * (point(metric, candidate) - point(metric, champion))
-    draws = sign * (draw(metric, candidate, resamples, seed) - draw(metric, champion, resamples, seed))
+    mine, theirs = _pack(candidate), _pack(champion)
+    chunks = weights(len(candidate), resamples, seed)
+    draws = sign * np.concatenate([metric.score(mine, chunk) - metric.score(theirs, chunk) for chunk in chunks])
     draws = draws[np.isfinite(draws)]
     if not len(draws):
         nan = float("nan")

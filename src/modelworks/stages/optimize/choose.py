@@ -9,6 +9,7 @@ from modelworks.contracts.metric import Metric
 
 AIMS = {"latency": ("p50_ms", -1), "throughput": ("throughput", 1), "size": ("size", -1)}
 """Aim -> the figure that counts, and 1 when more of it is better."""
+WORDS = {"p50_ms": ("faster", "slower"), "throughput": ("faster", "slower"), "size": ("smaller", "larger")}
 GAIN = 0.05
 """A variant must beat the original by this share: less is noise, and the original is what was trained."""
 ORIGINAL = "original"
@@ -64,9 +65,9 @@ def _why(row: Row, winner: Row, original: Row, aim: str, keep: float) -> str:
     said = _compared(figure, gain)
     if row is winner:
         return f"{said} than the original, keeps {row['kept']:.1%} of the metric"
-    if gain < GAIN:
-        return f"{said} here than the original, not worth it" if gain >= 0 else f"{said} here than the original"
-    return f"{said} than the original, {winner['variant']} is better still"
+    if abs(gain) < GAIN:
+        return f"no {WORDS[figure][0]} here than the original"
+    return f"{said} here than the original" + ("" if gain < 0 else f", {winner['variant']} is better still")
 
 
 def _why_original(winner: Row, original: Row, figure: str, sign: int) -> str:
@@ -76,7 +77,7 @@ def _why_original(winner: Row, original: Row, figure: str, sign: int) -> str:
 
 
 def _compared(figure: str, gain: float) -> str:
-    better, worse = ("smaller", "larger") if figure == "size" else ("faster", "slower")
+    better, worse = WORDS[figure]
     if gain >= 0:
         return f"{1 + gain:.2f}× {better}"
     return f"{1 / max(1 + gain, 1e-9):.2f}× {worse}"
@@ -89,8 +90,8 @@ def words(rows: Sequence[Row], aim: str) -> str:
     winner = next(row for row in rows if row["chosen"])
     if winner is original:
         lost = [row for row in rows if row["variant"].startswith("int8") and not row.get("error")]
-        slower = [row["variant"] for row in lost if _gain(row, original, figure, sign) < 0]
-        what = "larger" if figure == "size" else "slower"
+        slower = [row["variant"] for row in lost if _gain(row, original, figure, sign) < -GAIN]
+        what = WORDS[figure][1]
         said = f"{' and '.join(slower)} {'was' if len(slower) == 1 else 'were'} {what} here, " if slower else ""
         return f"{said}kept the original"
     said = _compared(figure, _gain(winner, original, figure, sign))

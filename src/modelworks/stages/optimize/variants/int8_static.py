@@ -31,7 +31,7 @@ def transform(graph: Path, target: Path, feeds: Feeds) -> None:
 
         prepared = Path(folder) / "prepared.onnx"
         quant_pre_process(str(graph), str(prepared), skip_symbolic_shape=True)
-        reader = type("Reader", (_Reader, CalibrationDataReader), {})(iter(feeds("")))
+        reader = type("Reader", (_Reader, CalibrationDataReader), {})(iter(feeds(graph.stem)))
         quantize_static(
             str(prepared), str(target), reader, quant_format=QuantFormat.QDQ, per_channel=True,
             weight_type=QuantType.QInt8, activation_type=QuantType.QUInt8, reduce_range=saturates(),
