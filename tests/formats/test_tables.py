@@ -110,6 +110,20 @@ class TestQuotes:
             '"Wow" he said', "quoted, whole", 'an " inside', '"never closed',
         ]  # fmt: skip
 
+    def test_a_tsv_quote_that_never_closes_swallows_nothing(self, tmp_path: Path) -> None:
+        path = file(tmp_path, "data.tsv", 'text\tlabel\n"open\n' + "".join(f"row {n}\t{n % 2}\n" for n in range(300)))
+        found = read(path)
+        assert sum(isinstance(one, Example) for one in found) == 300
+        assert [one.where for one in found if isinstance(one, Bad)] == [f"{path}:2"]
+
+    def test_tsv_with_a_quoted_header_is_quoted(self, tmp_path: Path) -> None:
+        path = file(tmp_path, "data.tsv", '"text"\t"label"\n"a\tb\nc"\tx\n')
+        assert good(read(path)) == [(Text("a\tb\nc"), Label("x"))]
+
+    def test_tsv_with_line_ends_in_cells(self, tmp_path: Path) -> None:
+        path = file(tmp_path, "data.tsv", 'text\tlabel\n"two\r\nlines"\tx\nplain\ty\n')
+        assert good(read(path)) == [(Text("two\r\nlines"), Label("x")), (Text("plain"), Label("y"))]
+
     def test_csv_with_line_ends_in_cells(self, tmp_path: Path) -> None:
         path = file(tmp_path, "data.csv", 'text,label\r\n"two\r\nlines",a\r\nplain,b\r\n')
         found = read(path)

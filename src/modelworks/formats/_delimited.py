@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from pathlib import Path
@@ -17,6 +18,8 @@ from modelworks.formats._text import lines
 
 Row = tuple[int, list[str] | Bad]
 """(line it begins on, cells or fault)."""
+Lines = Iterator[tuple[int, str]]
+"""(number from 1, line with its end)."""
 
 
 def table(path: Path, reading: Reading, rows: Iterator[Row]) -> Table:
@@ -59,13 +62,12 @@ def is_header(first: list[str], rest: list[list[str]], reading: Reading) -> bool
     return not again and len(set(plain)) == len(plain) and len(rest) > 2 and all(len(cell) < 40 for cell in first)
 
 
-def csv_rows(path: Path) -> Iterator[Row]:
-    """Rows of a CSV file; the delimiter is the one of `,` `;` `|` that the first line has most."""
+def csv_rows(path: Path, delimiters: str = ",;|") -> Iterator[Row]:
+    """Rows of a CSV file; the delimiter is the one that the first line has most."""
     csv.field_size_limit(2**31 - 1)
     source = (text for _, text in lines(path))
     first = next(source, "")
-    delimiter = max(",;|", key=first.count)
-    reader = csv.reader(chain([first], source), delimiter=delimiter)
+    reader = csv.reader(chain([first], source), delimiter=max(delimiters, key=first.count))
     line = 1
     while True:
         try:
@@ -81,34 +83,55 @@ def csv_rows(path: Path) -> Iterator[Row]:
 
 
 def tsv_rows(path: Path) -> Iterator[Row]:
-    """Rows of a TSV file. A cell that begins with a quote is quoted only if its quotes close before a tab or the
-    line's end (maybe on a later line); otherwise quotes are plain text, as most TSV files mean them."""
+    """Rows of a TSV file.
+
+    When every name of its first line is quoted, the file is quoted as CSV is. Otherwise quotes are plain text, as
+    most TSV files mean them, but for a cell whose quotes open and close around it, maybe some lines later."""
     source = lines(path)
+    first = next(source, (1, ""))
+    if all(cell[:1] == cell[-1:] == '"' for cell in first[1].rstrip("\r\n").split("\t")):
+        yield from csv_rows(path, "\t")
+        return
+    waiting = deque([first])
     width = 0
-    for line, text in source:
-        text = text.rstrip("\r\n")
+    for line, raw in _drain(waiting, source):
+        text = raw.rstrip("\r\n")
         if not text:
             continue
         cells = text.split("\t")
         if any(cell.startswith('"') for cell in cells):
-            cells = _unquote(text, cells, width, source)
+            cells = _unquote(raw, cells, width, source, waiting)
         width = width or len(cells)
         yield line, cells
 
 
-LONGEST_CELL = 1000
-"""Lines that one quoted cell may span."""
+def _drain(waiting: deque[tuple[int, str]], source: Lines) -> Lines:
+    """The lines that wait, and when none does those of the source."""
+    while one := waiting.popleft() if waiting else next(source, None):
+        yield one
 
 
-def _unquote(text: str, literal: list[str], width: int, source: Iterator[tuple[int, str]]) -> list[str]:
-    cells = _quoted(text)
+LONGEST_CELL = 100
+"""Lines that one quoted cell may span in a TSV file whose header is not quoted."""
+
+
+def _unquote(raw: str, literal: list[str], width: int, source: Lines, waiting: deque[tuple[int, str]]) -> list[str]:
+    """Cells of a line with a quote; `waiting` are lines that were looked at and not used."""
+    cells = _quoted(raw.rstrip("\r\n"))
     if cells is not None:
         return cells
     if len(literal) == width or not width:
         return literal
-    for _, more in islice(source, LONGEST_CELL):
-        text += "\n" + more.rstrip("\r\n")
-        if (cells := _quoted(text)) is not None:
+    for looked in range(LONGEST_CELL):
+        if looked == len(waiting):
+            waiting.extend(islice(source, 1))
+        if looked == len(waiting):
+            break
+        raw += waiting[looked][1]
+        cells = _quoted(raw.rstrip("\r\n"))
+        if cells is not None and len(cells) == width:
+            for _ in range(looked + 1):
+                waiting.popleft()
             return cells
     return literal
 

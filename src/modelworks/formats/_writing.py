@@ -41,7 +41,10 @@ def _delimited(path: Path, examples: Iterable[Example], delimiter: str) -> None:
     rows = [dict(_flat(example)) for example in examples]
     names = list(dict.fromkeys(name for one in rows for name in one))
     cells = [names, *([one.get(name, "") for name in names] for one in rows)]
-    text = "".join(delimiter.join(_quoted(cell, delimiter) for cell in line) + "\n" for line in cells)
+    lines = [delimiter.join(_quoted(cell, delimiter) for cell in line) + "\n" for line in cells]
+    if delimiter == "\t" and any('"' in line for line in lines):  # a quoted header says that the file is quoted
+        lines[0] = delimiter.join(f'"{name}"' for name in names) + "\n"
+    text = "".join(lines)
     files.write_bytes(path, text.encode("utf-8", "surrogatepass"))
 
 
