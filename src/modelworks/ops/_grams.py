@@ -31,6 +31,7 @@ def known_ngrams(text: str, words: Sequence[int], characters: Sequence[int], kno
     spelled = _spelled(text)
     shortest, longest = characters
     places = _places(known)
+    known = np.asarray(known)  # a memory map is slow to index
     found = [_positions(_outside(spelled, *words), known)]
     for word in set(spelled):
         key = (word, shortest, longest)

@@ -12,6 +12,7 @@ from modelworks.core.errors import RequestError
 from modelworks.ops import _headers
 
 cv2.setNumThreads(1)  # the server's lanes and the trainer's workers are the threads
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # a broken picture is an error, not a line of log
 
 _FORMATS = "JPEG, PNG, WebP, BMP, GIF or TIFF"
 _INTERPOLATION = {

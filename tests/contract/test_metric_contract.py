@@ -1,0 +1,114 @@
+"""Every metric keeps the contract. A new metric is tested as soon as its file lies in `metrics/`."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from modelworks.contracts import metric as metrics
+from modelworks.core import registry
+from modelworks.kinds import Entities, Entity, Kind, Label, Labels, Scored, Span, Spans, Text
+
+NAMES = [name.replace("-", "_") for name in registry.names(metrics.PACKAGE)]
+LABELS = ["a", "b", "c"]
+TEXT = Text("ab cd ef gh ij kl")
+
+
+def label_example(generator: np.random.Generator, perfect: bool) -> tuple[Kind, Kind, Kind]:
+    target = LABELS[int(generator.integers(3))]
+    chances = generator.dirichlet(np.ones(3)).round(4).tolist()
+    scored = [Scored(label, chance) for label, chance in zip(LABELS, chances, strict=True)]
+    if perfect:
+        scored = [Scored(label, float(label == target)) for label in LABELS]
+    scored.sort(key=lambda entry: -entry.score)
+    return Label(target), Labels(scored[0].label, scored[0].score, tuple(scored)), TEXT
+
+
+def span_example(generator: np.random.Generator, perfect: bool) -> tuple[Kind, Kind, Kind]:
+    def spans() -> list[Span]:
+        places = sorted(generator.choice(6, int(generator.integers(1, 4)), replace=False).tolist())
+        return [Span(3 * n, 3 * n + 2, LABELS[int(generator.integers(2))]) for n in places]
+
+    right = spans()
+    given_spans = right if perfect else spans()
+    entities = (Entity(s.label, 0.9, TEXT.text[s.start : s.end], s.start, s.end) for s in given_spans)
+    return Spans(tuple(right)), Entities(tuple(entities)), TEXT
+
+
+MAKERS = (label_example, span_example)
+"""One a shape of target and prediction; a metric takes the first that it does not refuse with a TypeError."""
+
+
+def statistics(name: str, seed: int, count: int, perfect: bool = False) -> list[np.ndarray]:
+    metric = metrics.find(name)
+    for make in MAKERS:
+        generator = np.random.default_rng(seed)
+        examples = [make(generator, perfect) for _ in range(count)]
+        try:
+            return [metric.statistics(target, prediction, LABELS, given_input) for target, prediction, given_input in examples]
+        except TypeError:
+            continue
+    raise AssertionError(f"tell this suite how to make targets and predictions for {name}")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_name_signature_and_range(name):
+    metric = metrics.find(name)
+    assert metric.name == name
+    assert re.fullmatch(rf"{name}(\|[^|\s]+)*\|v[1-9]\d*", metric.signature)
+    assert metric.floor < metric.ceiling
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_perfect_prediction_gets_the_best_score(name):
+    metric = metrics.find(name)
+    best = metric.ceiling if metric.higher_is_better else metric.floor
+    assert metric.score(statistics(name, 0, 20, perfect=True), np.ones((1, 20)))[0] == pytest.approx(best)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 1000), count=st.integers(1, 12), rows=st.integers(1, 5))
+def test_weights_are_how_often_an_example_counts(name, seed, count, rows):
+    metric = metrics.find(name)
+    found = statistics(name, seed, count)
+    weights = np.random.default_rng(seed).multinomial(count, np.ones(count) / count, rows).astype(float)
+    scores = metric.score(found, weights)
+    assert scores.shape == (rows,)
+    for row, value in zip(weights.astype(int), scores, strict=True):
+        repeated = [found[n] for n, times in enumerate(row) for _ in range(times)]
+        assert value == pytest.approx(metric.score(repeated, np.ones((1, len(repeated))))[0], nan_ok=True, abs=1e-12)
+        assert metric.floor - 1e-9 <= value <= metric.ceiling + 1e-9
+    assert metric.score(found, weights * 3) == pytest.approx(scores, nan_ok=True, abs=1e-12)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 1000))
+def test_the_order_of_examples_does_not_matter(name, seed):
+    metric = metrics.find(name)
+    found = statistics(name, seed, 9)
+    assert metric.score(found[::-1], np.ones((1, 9))) == pytest.approx(metric.score(found, np.ones((1, 9))))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_example_no_number(name):
+    found = statistics(name, 0, 5)
+    assert np.isnan(metrics.find(name).score(found, np.zeros((2, 5)))).all()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_statistics_are_float64_and_tell_examples_apart_from_nothing(name):
+    for entry in statistics(name, 1, 10):
+        assert entry.dtype == np.float64
+        assert np.isfinite(entry).all()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_values_of_a_wrong_kind_are_refused(name):
+    with pytest.raises(TypeError):
+        metrics.find(name).statistics(TEXT, TEXT, LABELS, TEXT)

@@ -1,0 +1,185 @@
+"""Every op of the vocabulary keeps the contract. A new op is tested as soon as its file lies in `ops/`, provided that
+the names of its arguments are known here: an argument's name says what it holds."""
+
+from __future__ import annotations
+
+import copy
+import importlib
+import inspect
+import re
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+
+from modelworks.contracts import op as ops
+from modelworks.contracts.program import Call, Program
+from modelworks.core import registry
+from modelworks.ops.text import ngram_hashes, split_words
+
+for _area in registry.names(ops.PACKAGE):
+    importlib.import_module(f"{ops.PACKAGE}.{_area.replace('-', '_')}")
+NAMES = sorted(name for name in ops.OPS if ops.OPS[name].run.__module__.startswith(ops.PACKAGE))
+ROWWISE = [name for name in NAMES if ops.OPS[name].rowwise]
+TAGS = ["O", "B-a", "I-a", "B-b", "I-b"]
+
+
+def small_tokenizer() -> Tokenizer:
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "the", "film", "lon", "##don", "cafe", "!", "##s", "a", "b", "'"]
+    tokenizer = Tokenizer(models.WordPiece({word: n for n, word in enumerate(words)}, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
+    tokenizer.enable_padding(pad_id=0, pad_token="[PAD]", length=50)  # as many published files ask for
+    tokenizer.enable_truncation(4)
+    return tokenizer
+
+
+class Tools:
+    """The resources ops ask for by default, and a graph that scores each position by its own id."""
+
+    def __init__(self, name: str) -> None:
+        vocabulary = {"the": 2, "film": 3} if name == "text.lookup.v1" else ngram_hashes("the film in London 😀")
+        self.resources = {"tokenizer": small_tokenizer(), "vocabulary": vocabulary}
+
+    def resource(self, name: str):
+        return self.resources[name]
+
+    def run(self, graph: str, feeds):
+        ids = next(iter(feeds.values())).astype(np.float32)
+        return {"logits": np.stack([ids + column for column in range(len(TAGS))], axis=-1)}
+
+
+# What required parameters are set to, and optional ones that an op does nothing without.
+PARAMS = {
+    "graph.windows.v1": {"feeds": ["ids"], "size": 6, "stride": 3, "first": [2], "last": [3]},
+}
+PARAM = {
+    "height": 7, "width": 5, "mean": [0.5, 0.4, 0.3], "std": [0.2, 0.3, 0.4], "buckets": 64, "max_length": 5,
+    "labels": ["a", "b", "c", "d", "e"], "tags": TAGS,
+}  # fmt: skip
+TEXTS = st.one_of(
+    st.text(max_size=40),
+    st.text(alphabet="aB 1.,'@#😀👩\u200dé\u0301नमिשלֹ/:", max_size=40),
+    st.sampled_from(["", " ", "The film in London!", "don't @you #me https://a.b/c.", "\u200d", "3.14 😀👩🏽‍🚀 🇩🇪", "ÀÉ ß ﬁ İ"]),
+).filter(lambda text: text.isascii() or text.encode("utf-8", "replace").decode() == text)
+LENGTHS = st.integers(0, 9)
+
+
+def picture(seed: int, height: int, width: int) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def values(argument: str, name: str, row: tuple[str, int, int]):
+    """What an argument of this name holds for a row: (text, length, seed)."""
+    text, length, seed = row
+    generator = np.random.default_rng(seed)
+    units = split_words(text)
+    made = {
+        "texts": lambda: text,
+        "units": lambda: units,
+        "words": lambda: [text[a:b] for a, b in units.tolist()],
+        "rows": lambda: np.arange(5 if "stack" in name else length) + seed,
+        "inputs": lambda: np.arange(length, dtype=np.int64) + seed % 50,
+        "logits": lambda: generator.normal(size=(len(units), 5) if name.startswith("spans") else 5),
+        "probabilities": lambda: generator.dirichlet(np.ones(5)).round(1),
+        "images": lambda: encoded(picture(seed, length + 1, length + 3))
+        if name == "image.decode.v1"
+        else picture(seed, length + 1, length + 3),
+    }
+    assert argument in made, f"tell this suite what an argument called {argument!r} holds"
+    return made[argument]()
+
+
+def encoded(pixels: np.ndarray) -> bytes:
+    return cv2.imencode(".png", pixels)[1].tobytes()
+
+
+def arguments(name: str, rows: list[tuple[str, int, int]]) -> list[list]:
+    parameters = list(inspect.signature(ops.OPS[name].run).parameters.values())[1:]
+    names = [p.name for p in parameters if p.kind is not inspect.Parameter.KEYWORD_ONLY]
+    columns = [[values(argument, name, row) for row in rows] for argument in names]
+    arrays = name.startswith(("scores.", "labels."))  # these come behind a graph: one array, not a list
+    return [np.stack(column) if arrays else column for column in columns]
+
+
+def call(name: str, rows: list[tuple[str, int, int]]) -> list[list]:
+    """The outputs of an op, each a list of one value a row."""
+    known = ops.OPS[name]
+    params = PARAMS.get(name) or {p: PARAM[p] for p in known.params if p in PARAM}
+    assert known.required <= set(params), f"tell this suite values for {known.required - set(params)}"
+    result = known.run(Tools(name), *arguments(name, rows), **params)
+    outputs = result if isinstance(result, tuple) else (result,)
+    return [list(output) for output in outputs]
+
+
+def same(a, b) -> bool:
+    if isinstance(a, np.ndarray):
+        return a.dtype == b.dtype and np.array_equal(a, b)
+    if isinstance(a, list):
+        return len(a) == len(b) and all(map(same, a, b))
+    return type(a) is type(b) and a == b
+
+
+ROWS = st.lists(st.tuples(TEXTS, LENGTHS, st.integers(0, 1000)), min_size=1, max_size=4)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_says_area_verb_and_version_and_is_found_by_it(name):
+    assert re.fullmatch(r"[a-z]+\.[a-z]+\.v[1-9]\d*", name)
+    assert ops.find(name) is ops.OPS[name]
+    assert ops.OPS[name].run.__module__ == f"{ops.PACKAGE}.{name.partition('.')[0]}"
+    assert ops.OPS[name].run.__doc__
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_argument_is_annotated(name):
+    signature = inspect.signature(ops.OPS[name].run)
+    assert next(iter(signature.parameters)) == "tools"
+    assert all(p.annotation is not p.empty for p in signature.parameters.values())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_parameters_are_checked_by_the_program(name):
+    known = ops.OPS[name]
+    count = max(known.inputs, 1)
+    names = tuple(f"x{n}" for n in range(count))
+    line = Call(op=name, inputs=names, outputs=("y",), params={"no_such_parameter": 1})
+    program = Program(inputs={n: n for n in names}, calls=(line,), outputs={"y": "y"})
+    with pytest.raises(Exception, match="unknown parameter"):
+        program.check(set(), set())
+
+
+@pytest.mark.parametrize("name", ROWWISE)
+@settings(max_examples=25, deadline=None)
+@given(first=ROWS, second=ROWS)
+def test_a_rowwise_op_treats_each_row_alone(name, first, second):
+    together = call(name, first + second)
+    for output, a, b in zip(together, call(name, first), call(name, second), strict=True):
+        assert len(output) == len(first) + len(second)
+        assert same(output, a + b)
+
+
+@pytest.mark.parametrize("name", ROWWISE)
+def test_a_rowwise_op_gives_nothing_for_nothing(name):
+    assert all(output == [] for output in call(name, []))
+
+
+@pytest.mark.parametrize("name", NAMES)
+@settings(max_examples=25, deadline=None)
+@given(rows=ROWS)
+def test_an_op_is_pure_and_keeps_the_order_of_rows(name, rows):
+    known = ops.OPS[name]
+    params = PARAMS.get(name) or {p: PARAM[p] for p in known.params if p in PARAM}
+    given_values = arguments(name, rows)
+    before = copy.deepcopy(given_values)
+    known.run(Tools(name), *given_values, **params)
+    assert all(same(list(a), list(b)) for a, b in zip(given_values, before, strict=True)), "an argument was changed"
+    once, again, backwards = call(name, rows), call(name, rows), call(name, rows[::-1])
+    for a, b, c in zip(once, again, backwards, strict=True):
+        assert len(a) == len(rows)
+        assert same(a, b)
+        assert same(a, c[::-1])
