@@ -1,0 +1,225 @@
+"""Every task keeps the contract. A new task is tested as soon as its file lies in `tasks/`, provided that the shape of
+its body is known here."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+
+import msgspec
+import numpy as np
+import pytest
+
+from modelworks.bundle import Interpreter
+from modelworks.contracts import format as formats
+from modelworks.contracts import metric as metrics
+from modelworks.contracts import perturbation as perturbations
+from modelworks.contracts import task as tasks
+from modelworks.contracts.body import LEAVES, READS, Body
+from modelworks.contracts.program import Call
+from modelworks.core import registry
+from modelworks.kinds import KINDS, decode, encode
+
+NAMES = registry.names(tasks.PACKAGE)
+
+_WORDS = (
+    Call(op="text.words.v1", inputs=("text",), outputs=("words", "units")),
+    Call(op="text.grams.v1", inputs=("words",), outputs=("grams",), params={"buckets": 50}),
+)
+BODIES = {
+    "sequence": Body(
+        shape="sequence", length="grams", before=_WORDS,
+        after=(Call(op="batch.pad.v1", inputs=("grams",), outputs=("x", "mask")),
+               Call(graph="model", inputs=("x",), outputs=("logits",))),
+    ),
+    "token": Body(
+        shape="token", length="grams", before=_WORDS,
+        after=(Call(op="graph.windows.v1", inputs=("grams",), outputs=("logits",), graphs=("model",),
+                    params={"feeds": ["x"], "size": 4, "stride": 2}),),
+    ),
+    "image": Body(
+        shape="image", before=(
+            Call(op="image.decode.v1", inputs=("image",), outputs=("decoded",)),
+            Call(op="image.resize.v1", inputs=("decoded",), outputs=("resized",), params={"height": 8, "width": 8})),
+        after=(Call(op="batch.stack.v1", inputs=("resized",), outputs=("x",)),
+               Call(graph="model", inputs=("x",), outputs=("logits",))),
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture(params=NAMES)
+def task(request):
+    return tasks.find(request.param)
+
+
+@pytest.fixture
+def labels(task):
+    return sorted({label for example in task.example() for label in example.target.labels()})
+
+
+def interpreter(task, labels, graph):
+    assert task.shape in BODIES, f"tell this suite a body of shape {task.shape}"
+    program = task.program(labels, BODIES[task.shape])
+    program.check({"model"}, set())
+    return Interpreter(program, {"model": graph}, {}, input=task.input, prediction=task.prediction)
+
+
+def answers(task, labels):
+    """Predictions for the task's examples by a network that knows nothing."""
+    width = len(task.classes(labels))
+
+    def run(feeds):
+        shape = (*feeds["x"].shape[:2], width) if task.shape == "token" else (len(feeds["x"]), width)
+        return {"logits": np.random.default_rng(0).normal(0, 3, shape).astype(np.float32)}
+
+    return interpreter(task, labels, run).run([example.input for example in task.example()])
+
+
+def test_its_name_is_the_files_and_aliases_are_its_own(task):
+    assert task.name in NAMES
+    assert re.fullmatch(r"[a-z]+(-[a-z]+)*", task.name)
+    others = {alias for name in NAMES if name != task.name for alias in (name, *tasks.find(name).aliases)}
+    assert not others & {task.name, *task.aliases}
+    assert all(tasks.find(alias) is task for alias in task.aliases)
+    assert task.summary.endswith(".")
+
+
+def test_everything_it_names_exists(task):
+    assert {task.input, task.target, task.prediction} <= set(KINDS)
+    assert set(task.formats) <= set(registry.names(formats.PACKAGE))
+    assert {name.replace("_", "-") for name in task.metrics} <= set(registry.names(metrics.PACKAGE))
+    package = "modelworks.stages.evaluate.perturbations"
+    for name in task.perturbations:
+        change: perturbations.Perturbation = registry.leaf(package, name, "PERTURBATION")
+        assert change.input == task.input
+    assert task.metrics
+
+
+def test_examples_are_a_dozen_sound_and_always_the_same(task):
+    examples = task.example()
+    assert len(examples) >= 10
+    assert len({example.id for example in examples}) == len(examples)
+    assert len({label for example in examples for label in example.target.labels()}) >= 2
+    for example in examples:
+        for value, kind in ((example.input, task.input), (example.target, task.target)):
+            value.check()
+            assert value.name == kind
+            assert decode(kind, encode(value)) == value
+    assert examples == task.example()
+
+
+def test_its_program_reads_and_leaves_what_the_kinds_hold(task, labels):
+    body = BODIES[task.shape]
+    program = task.program(labels, body)
+    program.check({"model"}, set())
+    fields = {f.encode_name for f in msgspec.structs.fields(KINDS[task.input])}
+    assert set(program.inputs.values()) <= fields
+    assert set(program.outputs) == {f.encode_name for f in msgspec.structs.fields(KINDS[task.prediction])}
+    before, _ = program.split()
+    assert {name for call in body.before for name in call.outputs} <= {name for call in before for name in call.outputs}
+    assert program.length == body.length
+    known = {*program.inputs, *(name for call in program.calls for name in call.outputs)}
+    assert {*READS[task.shape], *LEAVES[task.shape]} <= known
+
+
+def test_predictions_of_a_network_that_knows_nothing_are_sound(task, labels):
+    predictions = answers(task, labels)
+    assert len(predictions) == len(task.example())
+    for prediction in predictions:
+        prediction.check()
+        assert prediction.name == task.prediction
+        assert set(prediction.labels()) <= set(labels)
+        assert decode(task.prediction, encode(prediction)) == prediction
+    again = answers(task, labels)
+    assert [encode(a) for a in again] == [encode(b) for b in predictions]
+
+
+def test_a_network_that_says_what_encode_says_gets_the_best_score(task, labels):
+    """Encoding and the program's end are inverse to each other."""
+    width, examples = len(task.classes(labels)), task.example()
+    primary = metrics.find(task.metrics[0])
+    statistics = []
+    for example in examples:
+        plain = interpreter(task, labels, lambda feeds: {})
+        (row,) = plain.rowwise([example.input])
+        encoded = task.encode(example.target, row, labels)
+        assert set(encoded) >= {"labels"}
+        assert encoded["labels"].dtype == np.int64
+        wanted = encoded["labels"]
+        assert ((wanted == -100) | ((wanted >= 0) & (wanted < width))).all()
+        graph = _says(wanted, width) if task.shape != "token" else _says_tokens(row, wanted, width)
+        (prediction,) = interpreter(task, labels, graph).run([example.input])
+        statistics.append(primary.statistics(example.target, prediction, labels, example.input))
+    best = primary.ceiling if primary.higher_is_better else primary.floor
+    assert primary.score(statistics, np.ones((1, len(examples))))[0] == pytest.approx(best)
+
+
+def _says(wanted, width):
+    return lambda feeds: {"logits": np.eye(width, dtype=np.float32)[[int(wanted)]] * 20}
+
+
+def _says_tokens(row, wanted, width):
+    """The right logits for each unit, found again by its features: windows come in any order."""
+    known = {}
+    for features, tag in zip(row["grams"], wanted, strict=True):
+        known.setdefault(features.tobytes(), tag)
+
+    def run(feeds):
+        logits = np.zeros((*feeds["x"].shape[:2], width), dtype=np.float32)
+        for n, window in enumerate(feeds["x"]):
+            for t, features in enumerate(window):
+                logits[n, t, max(known.get(features.tobytes(), 0), 0)] = 20
+        return {"logits": logits}
+
+    return run
+
+
+class _Tags(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.names, self.open = set(), []
+
+    def handle_starttag(self, tag, attrs):
+        self.names.add(tag)
+        assert not any(name.startswith("on") for name, _ in attrs)
+        if tag not in ("img", "br"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def test_it_renders_any_of_input_target_and_prediction(task, labels):
+    for example, prediction in zip(task.example(), answers(task, labels), strict=True):
+        for target in (None, example.target):
+            for found in (None, prediction):
+                html = task.render(example.input, target, found)
+                parser = _Tags()
+                parser.feed(html)
+                assert not parser.open
+                assert "<script" not in html
+
+
+HOSTILE = '<script>alert(1)</script>"\'&'
+
+
+def _hostile(value):
+    """The same value with every string in it replaced by an attempt to break out of HTML."""
+    plain = msgspec.to_builtins(value)
+
+    def spoil(part, key=""):
+        if isinstance(part, dict):
+            return {k: spoil(v, k) for k, v in part.items()}
+        if isinstance(part, (list, tuple)):
+            return [spoil(v, key) for v in part]
+        return HOSTILE if isinstance(part, str) and key != "image" else part
+
+    return msgspec.convert(spoil(plain), type(value))
+
+
+def test_everything_it_renders_is_escaped(task, labels):
+    example, prediction = task.example()[0], answers(task, labels)[0]
+    html = task.render(_hostile(example.input), _hostile(example.target), _hostile(prediction))
+    assert "<script" not in html
+    assert '"\'&<' not in html
+    assert "alert" in html
