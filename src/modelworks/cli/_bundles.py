@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from modelworks.core import config, lock, paths
-from modelworks.core.errors import ConfigError
+from modelworks.core.errors import ConfigError, nearest
 
 
 def resolve(text: str, project: Path | None = None) -> Path:
@@ -24,8 +24,10 @@ def resolve(text: str, project: Path | None = None) -> Path:
     found = sorted(p for p in folder.glob(f"{text}*") if len(text) >= 6 and (p / "manifest.json").is_file())
     if len(found) == 1:
         return found[0]
+    close = nearest(text, known.channels)
     raise ConfigError(
-        f"several bundles begin with {text!r}" if found else f"there is no bundle {text!r}", seen=text,
+        f"several bundles begin with {text!r}" if found else f"there is no bundle {text!r}",
+        seen=text,
         allowed=["a folder", "a .zip", *known.channels, *(pin.bundle[:12] for pin in known.releases)],
-        hint="modelworks release list",
-    )  # fmt: skip
+        hint=f"did you mean {close!r}?" if close else "modelworks release list",
+    )
