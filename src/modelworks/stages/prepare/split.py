@@ -106,7 +106,8 @@ def _cut(positions: list[float], shares: dict[str, float]) -> list[str]:
         raise DataError(
             "`dev` and `test` leave nothing to train on", seen=f"{dev} + {test}", allowed="less than 1 together"
         )
-    chosen = ["test" if u < test else "dev" if u < test + dev else "train" for u in positions]
+    both = round(test + dev, 9)  # 0.1 + 0.2 is more than 0.3
+    chosen = ["test" if u < test else "dev" if u < both else "train" for u in positions]
     order = sorted(range(len(positions)), key=positions.__getitem__)
     for split, share in shares.items():
         if share and split not in chosen:
