@@ -49,7 +49,10 @@ def statistics(name: str, seed: int, count: int, perfect: bool = False) -> list[
         generator = np.random.default_rng(seed)
         examples = [make(generator, perfect) for _ in range(count)]
         try:
-            return [metric.statistics(target, prediction, LABELS, given_input) for target, prediction, given_input in examples]
+            return [
+                metric.statistics(target, prediction, LABELS, given_input)
+                for target, prediction, given_input in examples
+            ]
         except TypeError:
             continue
     raise AssertionError(f"tell this suite how to make targets and predictions for {name}")

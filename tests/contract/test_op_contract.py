@@ -64,7 +64,9 @@ PARAM = {
 TEXTS = st.one_of(
     st.text(max_size=40),
     st.text(alphabet="aB 1.,'@#😀👩\u200dé\u0301नमिשלֹ/:", max_size=40),
-    st.sampled_from(["", " ", "The film in London!", "don't @you #me https://a.b/c.", "\u200d", "3.14 😀👩🏽‍🚀 🇩🇪", "ÀÉ ß ﬁ İ"]),
+    st.sampled_from(
+        ["", " ", "The film in London!", "don't @you #me https://a.b/c.", "\u200d", "3.14 😀👩🏽‍🚀 🇩🇪", "ÀÉ ß ﬁ İ"]
+    ),
 ).filter(lambda text: text.isascii() or text.encode("utf-8", "replace").decode() == text)
 LENGTHS = st.integers(0, 9)
 
@@ -86,9 +88,11 @@ def values(argument: str, name: str, row: tuple[str, int, int]):
         "inputs": lambda: np.arange(length, dtype=np.int64) + seed % 50,
         "logits": lambda: generator.normal(size=(len(units), 5) if name.startswith("spans") else 5),
         "probabilities": lambda: generator.dirichlet(np.ones(5)).round(1),
-        "images": lambda: encoded(picture(seed, length + 1, length + 3))
-        if name == "image.decode.v1"
-        else picture(seed, length + 1, length + 3),
+        "images": lambda: (
+            encoded(picture(seed, length + 1, length + 3))
+            if name == "image.decode.v1"
+            else picture(seed, length + 1, length + 3)
+        ),
     }
     assert argument in made, f"tell this suite what an argument called {argument!r} holds"
     return made[argument]()

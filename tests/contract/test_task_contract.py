@@ -200,7 +200,7 @@ def test_it_renders_any_of_input_target_and_prediction(task, labels):
                 assert "<script" not in html
 
 
-HOSTILE = '<script>alert(1)</script>"\'&'
+HOSTILE = "<script>alert(1)</script>\"'&"
 
 
 def _hostile(value):
@@ -221,5 +221,5 @@ def test_everything_it_renders_is_escaped(task, labels):
     example, prediction = task.example()[0], answers(task, labels)[0]
     html = task.render(_hostile(example.input), _hostile(example.target), _hostile(prediction))
     assert "<script" not in html
-    assert '"\'&<' not in html
+    assert "\"'&<" not in html
     assert "alert" in html

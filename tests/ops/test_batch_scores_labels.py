@@ -40,7 +40,9 @@ def test_stack():
 
 
 LOGITS = arrays.arrays(
-    np.float32, arrays.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=6), elements=st.floats(-50, 50, width=32)
+    np.float32,
+    arrays.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=6),
+    elements=st.floats(-50, 50, width=32),
 )
 
 
@@ -51,9 +53,10 @@ def test_softmax_is_a_distribution_rounded_to_four_decimals(logits):
     assert found.dtype == np.float64
     assert np.allclose(found.sum(axis=1), 1, atol=1e-4 * logits.shape[1])
     assert np.array_equal(found, np.round(found, 4))
-    assert np.array_equal(found.argmax(axis=1) == logits.argmax(axis=1), np.ones(len(logits), bool)) or (
-        np.take_along_axis(found, logits.argmax(axis=1)[:, None], 1) == found.max(axis=1, keepdims=True)
-    ).all()
+    assert (
+        np.array_equal(found.argmax(axis=1) == logits.argmax(axis=1), np.ones(len(logits), bool))
+        or (np.take_along_axis(found, logits.argmax(axis=1)[:, None], 1) == found.max(axis=1, keepdims=True)).all()
+    )
 
 
 def test_the_last_bits_of_a_graph_do_not_show():

@@ -118,9 +118,7 @@ def by_hand(text: str, embedding: np.ndarray, head: np.ndarray) -> str:
 
 def test_an_op_iterates_over_a_graph_and_feeds_its_state_back(tmp_path):
     matrices = decoder(tmp_path / "graphs" / "decoder.onnx")
-    graph = Graph(
-        name="decoder", file="graphs/decoder.onnx", inputs=("token", "state"), outputs=("logits", "next")
-    )
+    graph = Graph(name="decoder", file="graphs/decoder.onnx", inputs=("token", "state"), outputs=("logits", "next"))
     predictor = Predictor.open(bundle(tmp_path, generation(), graphs=(graph,)))
     texts = ["a", "bb", "c", "d", "e"]
     found = [answer.text for answer in predictor.predict([Text(text) for text in texts])]
@@ -139,9 +137,7 @@ def test_a_plain_function_serves_as_graph_as_it_does_in_training():
 
 def test_an_op_reaches_no_graph_that_its_call_does_not_declare():
     program = generation()
-    call = Call(
-        op="odd.greedy.v1", inputs=("ids",), outputs=("said",), params={"graph": "decoder", "longest": 1}
-    )
+    call = Call(op="odd.greedy.v1", inputs=("ids",), outputs=("said",), params={"graph": "decoder", "longest": 1})
     hidden = Program(inputs=program.inputs, calls=(program.calls[0], call), outputs=program.outputs)
     interpreter = Interpreter(hidden, {"decoder": None}, {}, input="text", prediction="text")
     with pytest.raises(BundleError, match="does not declare"):
@@ -198,7 +194,7 @@ def track(tools, frames, tracks, *, reach):
         free, now, numbers = dict(places), {}, []
         for point in frame:
             near = [n for n, place in free.items() if np.linalg.norm(point - place) <= reach]
-            number = min(near, key=lambda n: np.linalg.norm(point - free[n])) if near else count  # noqa: B023
+            number = min(near, key=lambda n: np.linalg.norm(point - free[n])) if near else count
             count = max(count, number + 1)
             free.pop(number, None)
             now[number] = point

@@ -23,7 +23,9 @@ def run(logits, units, texts, tags=TAGS, **params):
 
 
 def logits_of(tags):
-    return np.array([[SURE * (tag == other) for other in TAGS] for tag in tags], dtype=np.float32).reshape(-1, len(TAGS))
+    return np.array([[SURE * (tag == other) for other in TAGS] for tag in tags], dtype=np.float32).reshape(
+        -1, len(TAGS)
+    )
 
 
 def valid(path):

@@ -69,7 +69,7 @@ def test_half_a_surrogate_pair_is_refused_with_its_place():
     [
         ("It's 10:30, don't go.", ["It", "'s", "10:30", ",", "don", "'t", "go", "."]),
         ("'quoted' o’clock", ["'", "quoted", "'", "o", "’clock"]),
-        ("@anna_b #tag see https://t.co/x?y=1. www.a.de!", ["@anna_b", "#tag", "see", "https://t.co/x?y=1", ".", "www.a.de", "!"]),
+        ("@anna_b #tag https://t.co/x?y=1. www.a.de!", ["@anna_b", "#tag", "https://t.co/x?y=1", ".", "www.a.de", "!"]),
         ("3.14 1,000 4th 1.2.3 5.", ["3.14", "1,000", "4th", "1.2.3", "5", "."]),
         ("snake_case C++ a@b", ["snake_case", "C", "+", "+", "a", "@b"]),
         ("नमस्ते दुनिया שָׁלוֹם", ["नमस्ते", "दुनिया", "שָׁלוֹם"]),
@@ -152,7 +152,8 @@ def test_a_units_word_is_the_one_it_ends_in():
     [
         ("film", "lower"), ("Film", "title"), ("FILM", "upper"), ("F", "letter"), ("iPhone", "mixed"), ("370", "digit"),
         ("B2B", "alphanumeric"), ("@anna", "mention"), ("#tag", "hashtag"), ("https://a.b/c", "address"),
-        ("!", "punctuation"), ("😀", "other"), ("中", "other"), ("@", "punctuation"), ("Élan", "title"), ("'s", "lower"),
+        ("!", "punctuation"), ("😀", "other"), ("中", "other"), ("@", "punctuation"), ("Élan", "title"),
+        ("'s", "lower"),
     ],
 )  # fmt: skip
 def test_shapes(word, shape):
@@ -169,7 +170,13 @@ def test_shape_of_subword_units_is_that_of_their_word():
 
 
 def test_capitals_of_a_text():
-    shares = {"all small words here": 1, "One in ten is not a great part of it": 2, "Two Of five are so": 3, "ALL OF IT": 4, "1 2 !": 0}
+    shares = {
+        "all small words here": 1,
+        "One in ten is not a great part of it": 2,
+        "Two Of five are so": 3,
+        "ALL OF IT": 4,
+        "1 2 !": 0,
+    }
     for text, expected in shares.items():
         assert _words.capitals(words(text)) == expected, text
 

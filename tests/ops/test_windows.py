@@ -53,9 +53,7 @@ def test_rows_that_fit_are_one_padded_batch():
 
 
 @settings(max_examples=150, deadline=None)
-@given(
-    st.lists(st.integers(0, 60), min_size=1, max_size=5), st.integers(3, 12), st.integers(1, 10), st.booleans()
-)
+@given(st.lists(st.integers(0, 60), min_size=1, max_size=5), st.integers(3, 12), st.integers(1, 10), st.booleans())
 def test_every_position_comes_out_once_in_order(lengths, size, stride, special):
     edges = {"first": [2], "last": [3]} if special else {}
     stride = min(stride, size - 2 * special)
@@ -72,11 +70,18 @@ def test_each_position_is_read_where_its_nearer_edge_is_farthest(length, size, d
     stride = data.draw(st.integers(1, size))
     graph = Graph()
     found = run(graph, [ids(length)], size=size, stride=stride)[0][:, 1]
-    windows = [(0, length)] if length <= size else [(a, a + size) for a in [*range(0, length - size, stride), length - size]]
+    windows = (
+        [(0, length)] if length <= size else [(a, a + size) for a in [*range(0, length - size, stride), length - size]]
+    )
     for place, edge in enumerate(found):
-        assert edge >= max(min(place - a, b - 1 - place) for a, b in windows if a <= place < b) - (
-            place < size or place >= length - size  # at the ends of a text there is nothing beyond the edge to miss
-        ) * size
+        assert (
+            edge
+            >= max(min(place - a, b - 1 - place) for a, b in windows if a <= place < b)
+            - (
+                place < size or place >= length - size  # at the ends of a text there is nothing beyond the edge to miss
+            )
+            * size
+        )
 
 
 def test_windows_give_what_the_whole_row_would_where_context_reaches_no_farther_than_half_an_overlap():
