@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+import tracemalloc
 import unicodedata
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -295,3 +297,27 @@ def test_lookup_and_grams():
     whole = run("text.grams.v1", [["abcdefghij"]], buckets=1000, most=99)[0][0]
     whole = whole[whole > 0].tolist()
     assert first[2].tolist() == whole[:3] + whole[-3:]
+
+
+def test_what_is_remembered_of_words_stays_small():
+    tools = Tools(vocabulary=ngram_hashes("some film or other"))
+    words = [f"word{n:x}s" for n in range(1000)]
+    tracemalloc.start()
+    run("text.ngrams.v1", words, tools=tools)
+    run("text.grams.v1", [words], buckets=100)
+    run("text.shape.v1", words, [split_words(word) for word in words])
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kept / len(words) * _grams.CACHED < 30_000_000  # when all three have forgotten nothing yet
+    for remembered in (_grams.word_grams, _words.word_shape):
+        assert remembered.cache_info().maxsize <= _grams.CACHED
+
+
+def test_threads_may_share_what_is_remembered(monkeypatch):
+    monkeypatch.setattr(_grams, "CACHED", 3)  # forgets all the time
+    text = "one film after the other and never the same again"
+    known = ngram_hashes(text)
+    tools = Tools(vocabulary=known)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: run("text.ngrams.v1", [text], tools=tools)[0].tolist(), range(400)))
+    assert all(row == list(range(len(known))) for row in found)

@@ -11,7 +11,7 @@ import numpy as np
 
 from modelworks.ops._words import LONGEST, normal_word, split_words, zero_digits
 
-CACHED = 65536
+CACHED = 16384
 """Words whose grams are remembered: most words of a text are old acquaintances."""
 
 
@@ -22,7 +22,7 @@ def ngram_hashes(text: str, words: Sequence[int] = (1, 2), characters: Sequence[
     spelled = _spelled(text)
     found = set(_outside(spelled, *words))
     for word in set(spelled):
-        found |= _inside(word, *characters)
+        found |= _inside_again(word, *characters)
     return np.sort(np.fromiter(found, dtype=np.uint32, count=len(found)))
 
 
@@ -35,11 +35,12 @@ def known_ngrams(text: str, words: Sequence[int], characters: Sequence[int], kno
     found = [_positions(_outside(spelled, *words), known)]
     for word in set(spelled):
         key = (word, shortest, longest)
-        if key not in places:
+        place = places.get(key)
+        if place is None:
             if len(places) >= CACHED:
                 places.clear()
-            places[key] = _positions(list(_inside(word, shortest, longest)), known)
-        found.append(places[key])
+            place = places[key] = _positions(list(_inside(word, shortest, longest)), known)
+        found.append(place)
     ordered = np.sort(np.concatenate(found))
     fresh = np.ones(len(ordered), dtype=bool)
     np.not_equal(ordered[1:], ordered[:-1], out=fresh[1:])
@@ -63,7 +64,6 @@ def _outside(words: Sequence[str], shortest: int, longest: int) -> list[int]:
     return found
 
 
-@functools.lru_cache(maxsize=CACHED)
 def _inside(word: str, shortest: int, longest: int) -> frozenset[int]:
     framed = f" {word} "
     return frozenset(
@@ -71,6 +71,9 @@ def _inside(word: str, shortest: int, longest: int) -> frozenset[int]:
         for n in range(shortest, longest + 1)
         for i in range(len(framed) - n + 1)
     )
+
+
+_inside_again = functools.lru_cache(maxsize=CACHED)(_inside)
 
 
 def _positions(hashes: Sequence[int], known: np.ndarray) -> np.ndarray:
@@ -95,8 +98,8 @@ def _places(known: np.ndarray) -> Places:
 
 
 @functools.lru_cache(maxsize=CACHED)
-def word_grams(word: str, buckets: int, shortest: int, longest: int, most: int) -> tuple[int, ...]:
-    """What `text.grams.v1` gives for one word."""
+def word_grams(word: str, buckets: int, shortest: int, longest: int, most: int) -> np.ndarray:
+    """What `text.grams.v1` gives for one word: int64 [most]."""
     normal = normal_word(word)
     framed = f"^{normal if normal in ('<url>', '<user>') else zero_digits(word)}$"
     found = [
@@ -106,4 +109,4 @@ def word_grams(word: str, buckets: int, shortest: int, longest: int, most: int) 
     ]
     if len(found) > most:
         found = found[: most // 2] + found[len(found) - (most - most // 2) :]
-    return tuple(found + [0] * (most - len(found)))
+    return np.array(found + [0] * (most - len(found)), dtype=np.int64)

@@ -52,7 +52,7 @@ def _marks() -> str:
     return "".join(map(chr, marks))
 
 
-@functools.lru_cache(maxsize=65536)
+@functools.lru_cache(maxsize=16384)
 def word_shape(word: str) -> int:
     """Index into SHAPES."""
     if len(word) > 1 and word[0] in "@#":

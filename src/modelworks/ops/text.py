@@ -123,12 +123,9 @@ def grams(
     A word is `^word$` in its own casing with digits `0` (`<url>`, `<user>` as in `normal_word`); a gram's id is
     CRC-32 of its UTF-8 modulo `buckets`, plus 1. Shorter grams first; of more than `most` the first and last halves
     stay, which keeps both ends of a word."""
-    return [
-        np.array(
-            [word_grams(word[:LONGEST], buckets, shortest, longest, most) for word in row], dtype=np.int64
-        ).reshape(-1, most)
-        for row in words
-    ]
+    nothing = np.empty((0, most), dtype=np.int64)
+    found = ([word_grams(word[:LONGEST], buckets, shortest, longest, most) for word in row] for row in words)
+    return [np.stack(row) if row else nothing for row in found]
 
 
 @op("text.ngrams.v1", rowwise=True)
