@@ -133,9 +133,7 @@ class Family(Protocol):
         """Row-wise variables and encoded targets of some examples -> tensors; the same padding as the body's ops
         (whose parameters `front` holds)."""
 
-    def batcher(
-        self, rows: Sequence[Mapping[str, Any]], front: Front, classes: Sequence[str], options: Any
-    ) -> Batcher:
+    def batcher(self, rows: Sequence[Mapping[str, Any]], front: Front, classes: Sequence[str], options: Any) -> Batcher:
         """Makes the training batches: rows by their positions, changed at random where the recipe says so."""
 
     def loss(self, outputs: Mapping[str, Any], batch: Mapping[str, Any], options: Any) -> Any:

@@ -12,11 +12,14 @@ import msgspec
 from modelworks.bundle import Draft, Licence, Predictor, record_profile, record_selftest, write
 from modelworks.contracts import task as tasks
 from modelworks.contracts.family import Family
+from modelworks.contracts.program import Program
 from modelworks.contracts.step import Work
 from modelworks.core import registry
 from modelworks.dataset import Dataset
+from modelworks.kinds import Kind
+from modelworks.stages.learn import calibrate
 from modelworks.stages.learn import checkpoint as checkpoints
-from modelworks.stages.learn.calibrate import calibrated
+from modelworks.stages.learn.judge import Judge
 from modelworks.stages.learn.parity import check
 from modelworks.stages.learn.training import FAMILIES, judge_of
 
@@ -34,21 +37,20 @@ def run(work: Work) -> dict[str, Any]:
     module = checkpoints.module(source, facts, family)
     examples = list(dataset.examples("dev"))[:_PROFILED]
     judge = judge_of(task, dataset, facts.front, source, examples)
-    judge, temperature = calibrated(judge, module, task, dataset, facts.front, source, examples)
+    program, predictions = _calibrated(judge, module, dataset)
     folder = work.output / "bundle"
     folder.mkdir()
     work.progress.start("exporting")
     graphs = family.export(module, folder)
     if (source / "resources").is_dir():
         shutil.copytree(source / "resources", folder / "resources")
-    predictions = judge.predict(module)
     inputs = [example.input for example in examples]
     record_selftest(folder, inputs[:_RECORDED], predictions[:_RECORDED])
     record_profile(folder, inputs, predictions)
     draft = Draft(
         name=work.params["name"], task=task.name, input=task.input, target=task.target, prediction=task.prediction,
-        labels=dataset.labels, program=judge.interpreter.program, graphs=graphs, resources=facts.front.resources,
-        metrics=task.metrics, provenance=_provenance(work.project, facts, dataset, temperature),
+        labels=dataset.labels, program=program, graphs=graphs, resources=facts.front.resources,
+        metrics=task.metrics, provenance=_provenance(work.project, facts, dataset, program),
         licences=tuple(msgspec.convert(licence, Licence) for licence in facts.licences),
     )  # fmt: skip
     manifest = write(folder, draft)
@@ -57,11 +59,23 @@ def run(work: Work) -> dict[str, Any]:
     return {"bundle": manifest.id, "bytes": size, "difference": difference, "dev": judge.value(predictions)}
 
 
-def _provenance(project: Path, facts: checkpoints.Checkpoint, dataset: Dataset, temperature: float) -> dict[str, Any]:
+def _calibrated(judge: Judge, module: Any, dataset: Dataset) -> tuple[Program, list[Kind]]:
+    """The program with its last parameters found on the dev split, and its predictions there."""
+    _, program, predictions = judge.best(module)
+    if not calibrate.has(program, calibrate.SOFTMAX):
+        return program, predictions
+    known = [list(example.target.labels()) for example in judge.examples if example.target is not None]
+    labels = [dataset.labels.index(names[0]) for names in known]
+    value = calibrate.temperature(judge.logits(), labels)
+    program = calibrate.setting(program, calibrate.SOFTMAX, "temperature", value)
+    return program, judge.replay(program)
+
+
+def _provenance(project: Path, facts: checkpoints.Checkpoint, dataset: Dataset, program: Program) -> dict[str, Any]:
     return {
         "commit": _commit(project), "dataset": {"id": dataset.id, "version": dataset.version},
         "model": facts.source, "family": facts.family, "options": facts.options, "seed": facts.seed,
-        "versions": facts.versions, "dev": {facts.metric: facts.score}, "temperature": temperature,
+        "versions": facts.versions, "dev": {facts.metric: facts.score}, "calibration": calibrate.found(program),
     }  # fmt: skip
 
 

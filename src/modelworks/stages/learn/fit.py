@@ -155,9 +155,7 @@ def _better(setting: Setting, first: Fitted | None, trained: Fitted) -> Fitted:
     if first is None or setting.judge.sign * trained.score > setting.judge.sign * first.score:
         return trained
     setting.progress.say("training did not better the first model, which is kept")
-    return Fitted(
-        state=first.state, score=first.score, how="start", history=trained.history, steps=trained.steps
-    )
+    return Fitted(state=first.state, score=first.score, how="start", history=trained.history, steps=trained.steps)
 
 
 def balanced(counts: np.ndarray) -> torch.Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,9 @@ from modelworks.contracts import metric as metrics
 from modelworks.contracts.program import Program
 from modelworks.contracts.task import Task
 from modelworks.kinds import Example, Kind
+from modelworks.stages.learn import calibrate
 
+Answer = dict[str, np.ndarray]
 _BATCH = 64
 _CHARGE = 8192
 """Most padded length of one batch."""
@@ -20,6 +22,9 @@ _CHARGE = 8192
 
 class Judge:
     """Runs a program with a torch module as its graph.
+
+    The module runs once over the examples; then every candidate of the last operations' parameters
+    (`calibrate.candidates`) is tried on the same answers.
 
     Args:
         task, labels: as the dataset says.
@@ -32,12 +37,13 @@ class Judge:
         self, task: Task, labels: Sequence[str], program: Program, resources: Mapping[str, Any],
         examples: Sequence[Example] = (),
     ) -> None:  # fmt: skip
+        self.program, self.examples = program, examples
+        self._task, self._labels, self._resources = task, labels, resources
+        self._metric = metrics.find(task.metrics[0])
         self._module: Any = None
-        self._labels, self._metric = labels, metrics.find(task.metrics[0])
-        graphs = {"model": self._run}
-        self.interpreter = Interpreter(program, graphs, resources, input=task.input, prediction=task.prediction)
-        self._examples = examples
+        self.interpreter = self._over(program, self._run)
         self._rows: list[Row] | None = None
+        self._tape: list[Answer] = []
 
     @property
     def primary(self) -> str:
@@ -49,60 +55,88 @@ class Judge:
         """1 when higher is better, -1 when lower is."""
         return 1.0 if self._metric.higher_is_better else -1.0
 
+    def score(self, module: Any) -> float:
+        """The task's primary metric over the examples, with the best of the candidate parameters."""
+        return self.best(module)[0]
+
+    def best(self, module: Any) -> tuple[float, Program, list[Kind]]:
+        """(score, program, predictions) of the best candidate for a module."""
+        predictions = self.predict(module)
+        tried = []
+        for program in calibrate.candidates(self.program):
+            made = predictions if program == self.program else self.replay(program)
+            tried.append((self.value(made), program, made))
+        return max(tried, key=lambda one: self.sign * one[0])
+
     def predict(self, module: Any) -> list[Kind]:
-        """Predictions for the examples, in their order."""
-        self._module = module
+        """Predictions of the plain program for the examples, in their order."""
+        self._module, self._tape = module, []
         was = module.training
         module.eval()
         try:
-            return self._predict()
+            return self._batched(self.interpreter)
         finally:
             module.train(was)
             self._module = None
 
-    def score(self, module: Any) -> float:
-        """The task's primary metric over the examples."""
-        return self.value(self.predict(module))
+    def replay(self, program: Program) -> list[Kind]:
+        """What another program, with other parameters after the graph, makes of the last answers of the network."""
+        tape = iter(self._tape)
+        return self._batched(self._over(program, lambda feeds: next(tape)))
+
+    def logits(self) -> np.ndarray:
+        """The network's last answers, float32 [examples, C]; for bodies that run the graph once a batch."""
+        order = [i for batch in self._batches() for i in batch]
+        stacked = np.concatenate([answer["logits"] for answer in self._tape])
+        return stacked[np.argsort(order)]
 
     def value(self, predictions: Sequence[Kind]) -> float:
         """The primary metric of given predictions."""
         statistics = [
             self._metric.statistics(example.target, prediction, self._labels, example.input)
-            for example, prediction in zip(self._examples, predictions, strict=True)
+            for example, prediction in zip(self.examples, predictions, strict=True)
             if example.target is not None
         ]
         return float(self._metric.score(statistics, np.ones((1, len(statistics))))[0])
 
-    def _predict(self) -> list[Kind]:
+    def _over(self, program: Program, run: Any) -> Interpreter:
+        task = self._task
+        return Interpreter(program, {"model": run}, self._resources, input=task.input, prediction=task.prediction)
+
+    def _prepared(self) -> list[Row]:
         if self._rows is None:
-            self._rows = [row for chunk in _parts(self._examples) for row in self.interpreter.prepare(chunk)]
-        rows = self._rows
-        order = sorted(range(len(rows)), key=lambda i: rows[i].length)
+            self._rows = [row for chunk in _parts(self.examples) for row in self.interpreter.prepare(chunk)]
+        return self._rows
+
+    def _batched(self, interpreter: Interpreter) -> list[Kind]:
+        rows = self._prepared()
         answers: dict[int, Kind] = {}
-        for batch in _batches(order, rows):
-            answers.update(zip(batch, self.interpreter.finish([rows[i] for i in batch]), strict=True))
+        for batch in self._batches():
+            answers.update(zip(batch, interpreter.finish([rows[i] for i in batch]), strict=True))
         return [answers[i] for i in range(len(rows))]
 
-    def _run(self, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    def _batches(self) -> Iterator[list[int]]:
+        """Positions of rows that run together: of like length, with a bounded padded size."""
+        rows = self._prepared()
+        batch: list[int] = []
+        for i in sorted(range(len(rows)), key=lambda i: rows[i].length):
+            if batch and (len(batch) == _BATCH or (len(batch) + 1) * rows[i].length > _CHARGE):
+                yield batch
+                batch = []
+            batch.append(i)
+        if batch:
+            yield batch
+
+    def _run(self, feeds: Mapping[str, np.ndarray]) -> Answer:
         import torch
 
         device = next((p.device for p in self._module.parameters()), torch.device("cpu"))
         with torch.inference_mode():
             tensors = {name: torch.from_numpy(np.ascontiguousarray(array)).to(device) for name, array in feeds.items()}
-            return {name: value.float().cpu().numpy() for name, value in self._module(**tensors).items()}
+            answer = {name: value.float().cpu().numpy() for name, value in self._module(**tensors).items()}
+        self._tape.append(answer)
+        return answer
 
 
 def _parts(examples: Sequence[Example]) -> list[list[Kind]]:
     return [[example.input for example in examples[i : i + 256]] for i in range(0, len(examples), 256)]
-
-
-def _batches(order: Sequence[int], rows: Sequence[Row]) -> list[list[int]]:
-    """Positions of rows that run together: of like length, with a bounded padded size."""
-    batches: list[list[int]] = []
-    for i in order:
-        last = batches[-1] if batches else []
-        if last and len(last) < _BATCH and (len(last) + 1) * rows[i].length <= _CHARGE:
-            last.append(i)
-        else:
-            batches.append([i])
-    return batches

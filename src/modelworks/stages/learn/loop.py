@@ -10,10 +10,9 @@ What is ours and why:
 from __future__ import annotations
 
 import math
-import os
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +27,9 @@ from modelworks.contracts.family import Family, Recipe
 from modelworks.core.errors import StepError
 from modelworks.core.files import commit_folder
 from modelworks.core.progress import Progress
-from modelworks.stages.learn.setting import Setting
 from modelworks.stages.learn.plan import Plan, batches
-from modelworks.stages.learn.state import Average, read, write
+from modelworks.stages.learn.setting import Setting
+from modelworks.stages.learn.state import Average
 
 SAVE_EVERY = 60.0
 """Seconds between checkpoints."""
@@ -58,7 +57,7 @@ def row_length(row: Mapping[str, Any]) -> int:
     return next((len(v) for v in row.values() if isinstance(v, np.ndarray) and v.ndim in (1, 2) and len(v)), 1)
 
 
-class Loop(Trainer):  # type: ignore[misc]  # transformers is not typed
+class Loop(Trainer):
     """One run of the plan."""
 
     def __init__(
@@ -77,15 +76,13 @@ class Loop(Trainer):  # type: ignore[misc]  # transformers is not typed
         return DataLoader(self.train_dataset, batch_size=1, shuffle=False, collate_fn=_only)
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
-        if self.optimizer is None:
-            groups = [group for group in self.family.groups(self.model, self.options) if group["params"]]
-            self.optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.98), eps=1e-6)
+        groups = [group for group in self.family.groups(self.model, self.options) if group["params"]]
+        self.optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.98), eps=1e-6)
         return self.optimizer
 
     def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
-        if self.lr_scheduler is None:
-            curve = schedule(self.options, self.plan.steps)
-            self.lr_scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer or self.optimizer, curve)
+        curve = schedule(self.options, self.plan.steps)
+        self.lr_scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer or self.optimizer, curve)
         return self.lr_scheduler
 
     def training_step(self, model: nn.Module, inputs: dict[str, Any], num_items_in_batch: Any = None) -> torch.Tensor:
@@ -155,7 +152,7 @@ def schedule(options: Recipe, steps: int) -> Callable[[int], float]:
     return factor
 
 
-class Watch(TrainerCallback, ExportableState):  # type: ignore[misc]  # transformers is not typed
+class Watch(TrainerCallback, ExportableState):
     """Progress, moving average, scoring, early stopping, checkpoints by the clock, and the end of the budget."""
 
     def __init__(

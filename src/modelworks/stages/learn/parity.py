@@ -35,7 +35,7 @@ def check(predictor: Predictor, inputs: Sequence[Kind], expected: Sequence[Kind]
 def distance(wanted: Any, found: Any) -> float:
     """Largest difference of numbers in two plain values of one form; infinite when anything else differs."""
     if isinstance(wanted, float) and isinstance(found, float):
-        return abs(wanted - found)
+        return float(abs(wanted - found))
     if isinstance(wanted, dict) and isinstance(found, dict) and wanted.keys() == found.keys():
         if "labels" in wanted:
             return _ranked(wanted, found)
@@ -47,10 +47,12 @@ def distance(wanted: Any, found: Any) -> float:
 
 def _ranked(wanted: dict[str, Any], found: dict[str, Any]) -> float:
     """Ranked classes: compared class by class, since neighbours with close scores may swap."""
-    scores = [{item["label"]: item["score"] for item in value["labels"]} for value in (wanted, found)]
-    if scores[0].keys() != scores[1].keys():
+    before, after = (
+        {str(item["label"]): float(item["score"]) for item in value["labels"]} for value in (wanted, found)
+    )
+    if before.keys() != after.keys():
         return float("inf")
-    return max(abs(scores[0][label] - scores[1][label]) for label in scores[0])
+    return max(abs(before[label] - after[label]) for label in before)
 
 
 def _brief(value: Kind) -> str:

@@ -14,9 +14,9 @@ def moved(pixels: np.ndarray, random: np.random.Generator, shift: float, cutout:
     count, height, width, _ = pixels.shape
     pad, hole = round(shift * height), round(cutout * height)
     framed = np.pad(pixels, ((0, 0), (pad, pad), (pad, pad), (0, 0)), mode="reflect")
-    tops, lefts = random.integers(0, 2 * pad + 1, (2, count))
-    mirrored = (random.random(count) < 0.5) & flip
-    rows, columns = random.integers(0, height, count), random.integers(0, width, count)
+    tops, lefts = np.asarray(random.integers(0, 2 * pad + 1, (2, count)))
+    mirrored = np.asarray(random.random(count)) < (0.5 if flip else 0.0)
+    rows, columns = np.asarray(random.integers(0, (height, width), (count, 2))).T
     out = np.empty_like(pixels)
     for i in range(count):
         picture = framed[i, tops[i] : tops[i] + height, lefts[i] : lefts[i] + width]

@@ -135,7 +135,7 @@ def features(
     for batch in batches:
         feeds = {name: value for name, value in batch.items() if name != "labels"}
         with torch.autocast("cpu", torch.bfloat16, enabled=fast):
-            found.append((module.features(**feeds).float(), batch["labels"]))  # type: ignore[operator]
+            found.append((module.features(**feeds).float(), batch["labels"]))
     return found
 
 
@@ -148,5 +148,5 @@ def export(
         "input_ids": torch.ones(2, 5, dtype=torch.long), **feeds,
         "attention_mask": torch.tensor([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]]),
     }  # fmt: skip
-    module.encoder.model.set_attn_implementation("eager")  # type: ignore[union-attr, operator]
+    module.encoder.model.set_attn_implementation("eager")
     return base.export(module, folder, some, dict.fromkeys(some, length), axes)

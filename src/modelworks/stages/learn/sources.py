@@ -12,6 +12,8 @@ from modelworks.stages.learn import weights
 
 _FILES = ("*.safetensors", "*.safetensors.index.json", "config.json", "tokenizer.json", "preprocessor_config.json")
 
+_UNSAFE = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "*.h5")
+
 
 def resolve(model: str, project: Path) -> Source:
     """The source a project's `train.model` names. Only a hub id that is not on this machine touches the network."""
@@ -41,11 +43,11 @@ def _package(model: str, name: str) -> Source:
 
 def _folder(model: str, folder: Path, licence: str, origin: str) -> Source:
     if not any(folder.glob("*.safetensors")):
-        unsafe = sorted(p.name for pattern in ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl") for p in folder.glob(pattern))
+        unsafe = sorted(path.name for pattern in _UNSAFE for path in folder.glob(pattern))
         raise StepError(
             "the folder has no weights as safetensors" + (", only files that could run code" if unsafe else ""),
             where=str(folder), seen=unsafe or sorted(p.name for p in folder.iterdir())[:8], allowed="*.safetensors",
-            hint="convert them once, in a place you trust: model.save_pretrained(folder) of transformers writes safetensors",
+            hint="convert them once, in a place you trust: model.save_pretrained(folder) writes safetensors",
         )  # fmt: skip
     files = sorted(path for pattern in _FILES for path in folder.glob(pattern))
     digests = {path.name: hashing.file_digest(path) for path in files}
@@ -65,7 +67,7 @@ def _hub(model: str) -> Source:
             allowed="compact, a folder, package:NAME, or a hub id that can be reached", hint=hint,
         ) from error  # fmt: skip
     try:
-        licence = str((model_info(model).card_data or {}).get("license") or "unknown")
+        licence = str(getattr(model_info(model).card_data, "license", None) or "unknown")
     except Exception:  # offline with a filled cache: the licence is not known
         licence = "unknown"
     return _folder(model, folder, licence=licence, origin=f"https://huggingface.co/{model}")

@@ -35,7 +35,8 @@ def run(work: Work) -> dict[str, Any]:
     dataset, task = Dataset.open(work.inputs["dataset"]), tasks.find(work.params["task"])
     family: Family = registry.leaf(FAMILIES, wish.family or task.shape, "FAMILY")
     if family.shape != task.shape:
-        raise ConfigError(f"{task.name} is learned by families of shape {task.shape}", where="train.family", seen=family.name)
+        message = f"{task.name} is learned by families of shape {task.shape}"
+        raise ConfigError(message, where="train.family", seen=family.name)
     source = sources.resolve(wish.model, work.project)
     options = options_of(family, source, wish.options)
     setting = _setting(work, task, family, source, options, dataset, wish.seed)

@@ -1,14 +1,124 @@
-"""Search of hyper-parameters with Optuna."""
+"""Search of hyper-parameters with Optuna: in this process, stored in SQLite in scratch, so that a kill costs one trial.
+
+The budget is shared evenly among the trials. Each trial is a whole `fit` in a folder of its own; the best one's
+weights are kept, so nothing is trained again.
+"""
 
 from __future__ import annotations
 
+import json
+import shutil
+import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from modelworks.contracts.family import Recipe
 from modelworks.core.config import Tune
+from modelworks.core.errors import ConfigError, MissingExtra
+from modelworks.core.files import write_bytes
 from modelworks.stages.learn.fit import Fitted, fit
 from modelworks.stages.learn.setting import Setting
+from modelworks.stages.learn.state import read, write
 
 
 def tune(setting: Setting, options: Recipe, wish: Tune, deadline: float, scratch: Path) -> tuple[Recipe, Fitted]:
-    return options, fit(setting, options, deadline, scratch)
+    """(options, network) of the best trial. An interrupted search goes on where it was."""
+    study = _study(setting, scratch)
+    space = {name: distribution(name, given) for name, given in (wish.space or setting.family.space).items()}
+    known = [field.encode_name for field in msgspec.structs.fields(type(options))]
+    space = _applicable(space, known, given=bool(wish.space))
+    while (done := _finished(study)) < wish.trials and (done == 0 or time.monotonic() < deadline):
+        trial = _next(study, space)
+        share = (deadline - time.monotonic()) / (wish.trials - done)
+        folder = scratch / f"trial-{trial.number}"
+        setting.progress.say(f"trial {done + 1} of {wish.trials}: {trial.params}")
+        fitted = fit(setting, _changed(options, trial.params), time.monotonic() + share, folder)
+        _keep(study, folder, fitted, setting)
+        study.tell(trial, fitted.score)
+    best = study.best_trial
+    setting.progress.say(f"best trial: {best.params} with {setting.judge.primary} {best.value:.4f}")
+    return _changed(options, best.params), _kept(scratch / f"trial-{best.number}")
+
+
+def _study(setting: Setting, scratch: Path) -> Any:
+    try:
+        import optuna
+    except ModuleNotFoundError as error:
+        raise MissingExtra("optuna", "train") from error
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    scratch.mkdir(parents=True, exist_ok=True)
+    return optuna.create_study(
+        storage=f"sqlite:///{scratch / 'tune.db'}", study_name="tune", load_if_exists=True,
+        direction="maximize" if setting.judge.sign > 0 else "minimize",
+        sampler=optuna.samplers.TPESampler(seed=setting.seed),
+    )  # fmt: skip
+
+
+def distribution(name: str, given: Any) -> Any:
+    """An Optuna distribution of a list of choices or of {low, high, log}."""
+    from optuna import distributions
+
+    if isinstance(given, list | tuple) and given:
+        return distributions.CategoricalDistribution(list(given))
+    if isinstance(given, Mapping) and {"low", "high"} <= given.keys() <= {"low", "high", "log"}:
+        low, high, log = given["low"], given["high"], bool(given.get("log", False))
+        if isinstance(low, int) and isinstance(high, int):
+            return distributions.IntDistribution(low, high, log=log)
+        return distributions.FloatDistribution(float(low), float(high), log=log)
+    raise ConfigError(
+        "not a range to search", where=f"train.tune.space.{name}", seen=given,
+        allowed="a list of choices, or {low: …, high: …, log: true}",
+    )  # fmt: skip
+
+
+def _applicable(space: dict[str, Any], known: list[str], given: bool) -> dict[str, Any]:
+    """The ranges that these options have; one the user gave that they have not is an error."""
+    for name in space:
+        if name not in known and given:
+            raise ConfigError("there is no such option to search", where="train.tune.space", seen=name, allowed=known)
+    return {name: value for name, value in space.items() if name in known}
+
+
+def _finished(study: Any) -> int:
+    return sum(trial.state.is_finished() for trial in study.get_trials(deepcopy=False))
+
+
+def _next(study: Any, space: Mapping[str, Any]) -> Any:
+    """The trial that was interrupted, with its parameters, or a new one."""
+    import optuna
+
+    for frozen in study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,)):
+        if frozen.params.keys() == space.keys():
+            return optuna.trial.Trial(study, frozen._trial_id)
+    return study.ask(space)
+
+
+def _changed(options: Recipe, params: Mapping[str, Any]) -> Recipe:
+    return msgspec.convert({**msgspec.to_builtins(options), **params}, type(options))
+
+
+def _keep(study: Any, folder: Path, fitted: Fitted, setting: Setting) -> None:
+    """Keep a trial's result, without its checkpoints; of earlier trials only the best one's weights."""
+    write(folder / "fitted.safetensors", fitted.state)
+    facts = {"score": fitted.score, "how": fitted.how, "history": fitted.history, "steps": fitted.steps}
+    write_bytes(folder / "fitted.json", json.dumps(facts).encode())
+    shutil.rmtree(folder / "steps", ignore_errors=True)
+    (folder / "start.safetensors").unlink(missing_ok=True)
+    ranked = sorted(
+        folder.parent.glob("trial-*/fitted.json"),
+        key=lambda path: -setting.judge.sign * json.loads(path.read_text("utf-8"))["score"],
+    )
+    for path in ranked[1:]:
+        if path.parent != folder:
+            path.with_name("fitted.safetensors").unlink(missing_ok=True)
+
+
+def _kept(folder: Path) -> Fitted:
+    facts = json.loads((folder / "fitted.json").read_text("utf-8"))
+    return Fitted(
+        state=read(folder / "fitted.safetensors"), score=facts["score"], how=facts["how"], history=facts["history"],
+        steps=facts["steps"],
+    )  # fmt: skip

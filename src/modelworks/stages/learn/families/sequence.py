@@ -24,6 +24,8 @@ from modelworks.stages.learn.networks.head import fit_linear
 
 NONE = (1, 0)
 """An empty range of n-grams."""
+_BYTES = 7_000_000
+"""Of vocabularies and tables together: each n-gram costs 4 bytes, and 8 for each class."""
 
 
 class Compact(Recipe, frozen=True, kw_only=True):
@@ -130,13 +132,16 @@ def _fit_head(family: SequenceFamily, module: nn.Module, rows: base.Rows, front:
 
 def _prepare_bag(examples: Iterable[Example], options: Compact, folder: Path) -> Front:
     counts: tuple[Counter[int], Counter[int]] = (Counter(), Counter())
+    labels: set[str] = set()
     for example in examples:
         assert isinstance(example.input, Text)
+        labels.update(example.target.labels() if example.target is not None else ())
         counts[0].update(ngram_hashes(example.input.text, options.words, NONE).tolist())
         counts[1].update(ngram_hashes(example.input.text, NONE, options.characters).tolist())
+    most = min(options.features, _BYTES // 2 // (8 * max(2, len(labels)) + 4))
     sizes = []
     for name, count in zip(("words", "characters"), counts, strict=True):
-        sizes.append(_write_vocabulary(folder / "resources" / f"{name}.npy", count, options))
+        sizes.append(_write_vocabulary(folder / "resources" / f"{name}.npy", count, options.minimum, most))
     base.write_json(folder / "network.json", {"kind": "bag", "sizes": sizes})
     return Front(body=_bag_body(sizes, options), resources=_VOCABULARIES)
 
@@ -165,8 +170,8 @@ _VOCABULARIES = (
 )
 
 
-def _write_vocabulary(path: Path, counts: Counter[int], options: Compact) -> int:
-    kept = sorted((-n, gram) for gram, n in counts.items() if n >= options.minimum)[: options.features]
+def _write_vocabulary(path: Path, counts: Counter[int], minimum: int, most: int) -> int:
+    kept = sorted((-n, gram) for gram, n in counts.items() if n >= minimum)[:most]
     path.parent.mkdir(parents=True, exist_ok=True)
     np.save(path, np.sort(np.array([gram for _, gram in kept], dtype=np.uint32)))
     return len(kept)

@@ -105,7 +105,9 @@ class TokenFamily(base.Base):
         return True
 
     def groups(self, module: nn.Module, options: Any) -> list[dict[str, Any]]:
-        return pretrained.groups(module, options) if isinstance(module, TokenClassifier) else super().groups(module, options)
+        if isinstance(module, TokenClassifier):
+            return pretrained.groups(module, options)
+        return super().groups(module, options)
 
     def collate(self, rows: base.Rows, front: Front) -> dict[str, torch.Tensor]:
         labels = [row["labels"] for row in rows]
@@ -172,7 +174,9 @@ def _encoder_body(facts: Mapping[str, Any], options: Pretrained) -> Body:
             Call(op="text.shape.v1", inputs=("text", "units"), outputs=("shapes",)),
         ),
         after=(
-            Call(op="graph.windows.v1", inputs=("ids", "shapes"), outputs=("logits",), graphs=("model",), params=params),
+            Call(
+                op="graph.windows.v1", inputs=("ids", "shapes"), outputs=("logits",), graphs=("model",), params=params
+            ),
         ),
         length="ids",
     )

@@ -65,7 +65,7 @@ def fit(
         loss.backward()
         return loss
 
-    optimizer.step(closure)  # type: ignore[no-untyped-call]
+    optimizer.step(closure)
     table = torch.zeros(size + 1, 2 * classes)
     table[:size] = torch.cat([(weight * ratio).detach(), ratio.square()], 1)
     return table, bias.detach()

@@ -36,7 +36,7 @@ def fit_linear(head: nn.Linear, features: Tensor, labels: Tensor, *, strength: f
         loss.backward()
         return loss
 
-    optimizer.step(closure)  # type: ignore[no-untyped-call]
+    optimizer.step(closure)
     with torch.no_grad():
         head.weight.copy_(weight / deviation)
         head.bias.copy_(bias - (weight / deviation) @ mean)

@@ -105,4 +105,6 @@ def from_checkpoint(weights: dict[str, Tensor]) -> Lite0:
 
 def empty() -> Lite0:
     """The folded structure, to be filled from a state."""
-    return Lite0().fold().to(memory_format=torch.channels_last)
+    network = Lite0().fold()
+    network.to(memory_format=torch.channels_last)
+    return network

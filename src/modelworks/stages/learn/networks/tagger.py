@@ -19,7 +19,8 @@ class WordTagger(nn.Module):
         self.word_dropout = word_dropout
         self.word, self.gram = _embedding(words, width), _embedding(buckets + 1, width)
         self.shape, self.case = _embedding(SHAPES, 16), _embedding(CASES, 16)
-        self.rnn = nn.LSTM(2 * width + 32, hidden, bidirectional=True, batch_first=True)
+        self.forwards = nn.LSTM(2 * width + 32, hidden, batch_first=True)
+        self.backwards = nn.LSTM(2 * width + 32, hidden, batch_first=True)
         self.dropout, self.head = nn.Dropout(dropout), nn.Linear(2 * hidden, classes)
 
     def forward(
@@ -32,8 +33,17 @@ class WordTagger(nn.Module):
         some = (grams > 0).sum(2, keepdim=True).clamp(min=1).to(torch.float32)
         letters = self.gram(grams).sum(2) / some.sqrt()
         seen = torch.cat([self.word(words), letters, self.shape(shapes[..., 0]), self.case(shapes[..., 1])], -1)
-        hidden = _both_ways(self.rnn, self.dropout(seen), attention_mask)
+        hidden = self._both_ways(self.dropout(seen), attention_mask)
         return {"logits": self.head(self.dropout(hidden))}
+
+    def _both_ways(self, x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """Two LSTMs over padded rows as if each row were alone: the second reads each row's own end first."""
+        steps = torch.arange(x.shape[1], device=x.device)
+        turned = mask.sum(1, keepdim=True) - 1 - steps
+        order = torch.where(turned >= 0, turned, steps).unsqueeze(-1)
+        ahead, _ = self.forwards(x)
+        behind, _ = self.backwards(x.gather(1, order.expand(-1, -1, x.shape[2])))
+        return torch.cat([ahead, behind.gather(1, order.expand(-1, -1, behind.shape[2]))], -1)
 
 
 def _embedding(size: int, width: int) -> nn.Embedding:
@@ -42,11 +52,3 @@ def _embedding(size: int, width: int) -> nn.Embedding:
     with torch.no_grad():
         table.weight[0].zero_()
     return table
-
-
-def _both_ways(rnn: nn.LSTM, x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """The LSTM over padded rows, as if each were alone."""
-    packed = nn.utils.rnn.pack_padded_sequence(x, mask.sum(1).cpu(), batch_first=True, enforce_sorted=False)
-    padded, _ = nn.utils.rnn.pad_packed_sequence(rnn(packed)[0], batch_first=True, total_length=x.shape[1])
-    out: torch.Tensor = padded
-    return out
