@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
 from msgspec import Struct
@@ -66,6 +66,9 @@ class Source(Struct, frozen=True, kw_only=True):
 class Recipe(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What every family's options hold: how the training loop runs. Families set their own defaults."""
 
+    space: ClassVar[Mapping[str, Any]] = {}
+    """Options worth searching: option -> list of choices, or {low, high, log}."""
+
     epochs: float = 3
     """Most passes over the training split; fewer when the budget ends first."""
     batch_size: int = 32
@@ -107,8 +110,6 @@ class Family(Protocol):
     """Its hyper-parameters with defaults, for a pretrained source; `train.options` is checked against it."""
     compact: type[Recipe]
     """The same for a network from scratch."""
-    space: Mapping[str, Any]
-    """Options worth searching: option -> list of choices, or {low, high, log}."""
 
     def prepare(self, examples: Iterable[Example], source: Source, options: Any, folder: Path) -> Front:
         """Look at the training inputs, write resource files (a tokenizer…) under `folder`, and what `build` needs to

@@ -23,8 +23,6 @@ IGNORED = -100
 class Base:
     """Defaults of a family: no quick start, plain groups, no augmentation, cross entropy."""
 
-    space: Mapping[str, Any] = {}
-
     def load(self, module: nn.Module, source: Source) -> None:
         raise NotImplementedError(f"{type(self).__name__} has only a compact network")
 
@@ -97,7 +95,7 @@ def export(
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # tracer and deprecation warnings; parity is checked instead
         torch.onnx.export(
-            Named(module, list(feeds)), tuple(feeds.values()), str(path), input_names=list(feeds),
+            Named(module, list(feeds)).eval(), tuple(feeds.values()), str(path), input_names=list(feeds),
             output_names=["logits"], dynamic_axes={**axes, "logits": dict(logits or {0: "batch"})},
             opset_version=OPSET, dynamo=False, do_constant_folding=True,
         )  # fmt: skip

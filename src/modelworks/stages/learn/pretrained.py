@@ -6,7 +6,7 @@ import json
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import nn
@@ -21,6 +21,11 @@ TOKENIZER = Resource(name="tokenizer", file="resources/tokenizer.json", type="to
 
 class Encoder(Recipe, frozen=True, kw_only=True):
     """Options of a pretrained text encoder."""
+
+    space: ClassVar[Mapping[str, Any]] = {
+        "learning_rate": {"low": 3e-5, "high": 3e-4, "log": True},
+        "hide": [0.0, 0.12],
+    }
 
     ema: float = 0.99
     dropout: float = 0.1

@@ -27,7 +27,7 @@ from modelworks.stages.learn.state import read, write
 def tune(setting: Setting, options: Recipe, wish: Tune, deadline: float, scratch: Path) -> tuple[Recipe, Fitted]:
     """(options, network) of the best trial. An interrupted search goes on where it was."""
     study = _study(setting, scratch)
-    space = {name: distribution(name, given) for name, given in (wish.space or setting.family.space).items()}
+    space = {name: distribution(name, given) for name, given in (wish.space or options.space).items()}
     known = [field.encode_name for field in msgspec.structs.fields(type(options))]
     space = _applicable(space, known, given=bool(wish.space))
     while (done := _finished(study)) < wish.trials and (done == 0 or time.monotonic() < deadline):

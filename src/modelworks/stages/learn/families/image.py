@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -39,6 +39,11 @@ class Pictures(Recipe, frozen=True, kw_only=True):
 class Compact(Pictures, frozen=True, kw_only=True):
     """Options of the small residual network."""
 
+    space: ClassVar[Mapping[str, Any]] = {
+        "learning_rate": {"low": 2e-3, "high": 2e-2, "log": True},
+        "cutout": [0.0, 0.25],
+    }
+
     epochs: float = 30
     batch_size: int = 128
     learning_rate: float = 1e-2
@@ -54,6 +59,11 @@ class Compact(Pictures, frozen=True, kw_only=True):
 
 class Pretrained(Pictures, frozen=True, kw_only=True):
     """Options of a pretrained backbone with a linear head."""
+
+    space: ClassVar[Mapping[str, Any]] = {
+        "learning_rate": {"low": 5e-5, "high": 5e-4, "log": True},
+        "cutout": [0.0, 0.25],
+    }
 
     epochs: float = 8
     batch_size: int = 32
@@ -74,7 +84,6 @@ class ImageFamily(base.Base):
     name, shape = "image", "image"
     options: type[Recipe] = Pretrained
     compact: type[Recipe] = Compact
-    space: dict[str, Any] = {"learning_rate": {"low": 5e-5, "high": 2e-2, "log": True}, "cutout": [0.0, 0.25]}  # noqa: RUF012
 
     def prepare(self, examples: Iterable[Example], source: Source, options: Any, folder: Path) -> Front:
         base.write_json(folder / "network.json", _facts(source))

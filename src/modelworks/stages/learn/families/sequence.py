@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -30,6 +30,10 @@ _BYTES = 7_000_000
 
 class Compact(Recipe, frozen=True, kw_only=True):
     """Options of the n-gram model."""
+
+    space: ClassVar[Mapping[str, Any]] = {
+        "strength": {"low": 0.5, "high": 16.0, "log": True}, "smoothing": [0.3, 1.0, 3.0],
+    }  # fmt: skip
 
     minimum: int = 2
     """Texts an n-gram must occur in."""
@@ -59,7 +63,6 @@ class SequenceFamily(base.Base):
     name, shape = "sequence", "sequence"
     options: type[Recipe] = Pretrained
     compact: type[Recipe] = Compact
-    space: Mapping[str, Any] = {"strength": {"low": 0.5, "high": 16.0, "log": True}, "smoothing": [0.3, 1.0, 3.0]}
 
     def prepare(self, examples: Iterable[Example], source: Source, options: Any, folder: Path) -> Front:
         if source.compact:

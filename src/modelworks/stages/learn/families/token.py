@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -26,6 +26,10 @@ from modelworks.stages.learn.networks.head import fit_linear
 
 class Compact(Recipe, frozen=True, kw_only=True):
     """Options of the word tagger."""
+
+    space: ClassVar[Mapping[str, Any]] = {
+        "learning_rate": {"low": 1e-3, "high": 5e-3, "log": True}, "dropout": [0.3, 0.5],
+    }  # fmt: skip
 
     epochs: float = 15
     batch_size: int = 16
@@ -74,7 +78,6 @@ class TokenFamily(base.Base):
     name, shape = "token", "token"
     options: type[Recipe] = Pretrained
     compact: type[Recipe] = Compact
-    space: Mapping[str, Any] = {"learning_rate": {"low": 1e-3, "high": 5e-3, "log": True}, "dropout": [0.3, 0.5]}
 
     def prepare(self, examples: Iterable[Example], source: Source, options: Any, folder: Path) -> Front:
         if source.compact:
