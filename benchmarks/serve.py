@@ -77,7 +77,17 @@ def resident(pid: int) -> float:
 def load(pid: int, port: int, clients: int, seconds: int, script: Path) -> Segment:
     """One segment of wrk: requests a second, and CPU seconds of the server a request."""
     before = cpu_of(pid)
-    command = ["wrk", "-t1", f"-c{clients}", f"-d{seconds}s", "-s", str(script), f"http://127.0.0.1:{port}/predict"]
+    command = [
+        "wrk",
+        "-t1",
+        "--timeout",
+        "30s",
+        f"-c{clients}",
+        f"-d{seconds}s",
+        "-s",
+        str(script),
+        f"http://127.0.0.1:{port}/predict",
+    ]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert not re.search("Non-2xx|Socket errors", said), said
     requests = int(re.search(r"(\d+) requests in", said)[1])

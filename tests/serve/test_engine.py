@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from modelworks.core.errors import RequestError
 from modelworks.kinds import Text
-from modelworks.serve.engine import Engine, Plan, window
+from modelworks.serve.engine import Engine, Plan, choose, window
 
 
 class Slow:
@@ -173,14 +173,30 @@ def test_a_closed_engine_finishes_what_waits_and_ends_its_threads():
 @given(st.lists(st.integers(1, 50), min_size=1, max_size=30), st.integers(1, 10))
 def test_a_window_is_tight_and_holds_the_oldest(lengths, size):
     items = [SimpleNamespace(length=length) for length in lengths]
-    found = window(items, size)
+    size = min(size, len(items))
+    found = window(items, sorted(range(len(items)), key=lengths.__getitem__), size)
     assert found[0] is items[0]
-    assert len(found) == min(size, len(items))
+    assert len(found) == size
     spread = max(i.length for i in found) - min(i.length for i in found)
     order = sorted(lengths)
     best = min(
-        order[s + len(found) - 1] - order[s]
-        for s in range(len(order) - len(found) + 1)
-        if order[s] <= lengths[0] <= order[s + len(found) - 1]
+        order[s + size - 1] - order[s]
+        for s in range(len(order) - size + 1)
+        if order[s] <= lengths[0] <= order[s + size - 1]
     )
     assert spread == best
+
+
+@pytest.mark.parametrize(
+    ("lengths", "curve", "expected"),
+    [
+        ([10, 10, 10, 10], (1.0, 0.8, 0.7), [10, 10, 10, 10]),  # company is cheaper
+        ([10, 100, 11, 100], (1.0, 0.8, 0.7), [10, 11]),  # but not with the long ones
+        ([10, 100, 100, 100], (1.0, 0.9, 0.85), [10]),
+        ([100, 10, 90, 80], (1.0, 0.8, 0.7), [100, 90]),
+        ([0, 0, 0], (1.0, 0.8), [0, 0, 0]),  # no lengths: order of arrival
+    ],
+)
+def test_the_cheapest_window_is_chosen(lengths, curve, expected):
+    items = [SimpleNamespace(length=length) for length in lengths]
+    assert [item.length for item in choose(items, 4, Plan(curve=curve))] == expected

@@ -18,7 +18,7 @@ def json_response(value: object, status: int = 200) -> Response:
 
 
 def error_response(error: Exception) -> Response:
-    """`{error, message, where, seen, allowed, hint}` with the error's status; 500 for what is not the client's fault."""
+    """`{error, message, where, seen, allowed, hint}` with the error's status; 500 when the client is not to blame."""
     if not isinstance(error, ModelworksError):
         log.error("a request failed", exc_info=error)
         error = ModelworksError("the server failed to answer this request", hint="its log says why")

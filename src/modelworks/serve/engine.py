@@ -41,6 +41,8 @@ class Plan:
     """Run on the event loop."""
     cap: int = 8
     """Most rows of a batch."""
+    curve: tuple[float, ...] = ()
+    """Cost of a row in batches of 1, 2, 4, … rows, relative to a lone one."""
     budget: int = 1 << 30
     """Most padded length of a batch: rows times the longest row's length."""
     lanes: int = 2
@@ -223,10 +225,8 @@ class Engine:
     def _take(self) -> list[_Item]:
         """The next batch, removed from what waits; the lock is held."""
         waiting = [item for item in self._waiting if not item.job.pending.done]
-        size = max(1, min(self.plan.cap, math.ceil(self.outstanding / (self.plan.lanes + 1))))
-        batch = window(waiting, size)
-        while len(batch) > 1 and len(batch) * max(item.length for item in batch) > self.plan.budget:
-            batch = window(waiting, len(batch) - 1)
+        most = max(1, min(self.plan.cap, math.ceil(self.outstanding / (self.plan.lanes + 1))))
+        batch = choose(waiting, most, self.plan)
         taken = set(map(id, batch))
         self._waiting = deque(item for item in waiting if id(item) not in taken)
         return batch
@@ -284,11 +284,32 @@ class Engine:
             self._ready.notify_all()
 
 
-def window(waiting: Sequence[_Item], size: int) -> list[_Item]:
-    """`size` of the waiting items (oldest first) with the smallest spread of lengths, the oldest among them."""
-    if len(waiting) <= size or not waiting[0].length:
-        return list(waiting[:size])
+def choose(waiting: Sequence[_Item], most: int, plan: Plan) -> list[_Item]:
+    """Of windows of `most`, half as many, and so on, the one that costs least for the length it answers: company
+    makes a row cheaper by the measured curve, and dearer by the padding to the longest."""
+    if len(waiting) <= 1 or most <= 1 or not waiting[0].length:
+        return list(waiting[:most])
     order = sorted(range(len(waiting)), key=lambda i: waiting[i].length)
+    best, least, size = list(waiting[:1]), math.inf, min(most, len(waiting))
+    while size:
+        batch = window(waiting, order, size)
+        lengths = [item.length for item in batch]
+        padded = size * max(lengths)
+        cost = padded / sum(lengths) * relative_cost(plan.curve, size)
+        if cost < least and (padded <= plan.budget or size == 1):
+            best, least = batch, cost
+        size //= 2
+    return best
+
+
+def relative_cost(curve: Sequence[float], size: int) -> float:
+    """The curve at a size: that of the largest measured batch within it."""
+    return curve[min(size.bit_length(), len(curve)) - 1] if curve else 1.0 / size
+
+
+def window(waiting: Sequence[_Item], order: Sequence[int], size: int) -> list[_Item]:
+    """`size` of the waiting items (oldest first) with the smallest spread of lengths, the oldest among them; `order`
+    are their positions by length."""
     at = order.index(0)
     starts = range(min(at, len(order) - size), max(-1, at - size), -1)
     best = min(starts, key=lambda s: waiting[order[s + size - 1]].length - waiting[order[s]].length)

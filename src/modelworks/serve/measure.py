@@ -31,9 +31,10 @@ def plan_for(predictor: Predictor, settings: config.Serve) -> Plan:
     inline = one < INLINE
     runtime = predictor.manifest.runtime
     most = 1 if predictor.manifest.program.state else predictor.cap
-    cap = INLINE_CAP if inline or value is None else best_batch(predictor, value, one, most)
+    curve = () if inline or value is None else cost_curve(predictor, value, one, most)
+    cap = min(INLINE_CAP if inline else 2 ** (len(curve) - 1) if curve else most, most)
     return Plan(
-        inline=inline, cap=max(1, min(cap, most)), budget=runtime.budget, lanes=lanes, queue=settings.queue,
+        inline=inline, cap=cap, curve=curve, budget=runtime.budget, lanes=lanes, queue=settings.queue,
         deadline=settings.deadline, row_seconds=one,
     )  # fmt: skip
 
@@ -56,13 +57,14 @@ def seconds(predictor: Predictor, value: Kind, rows: int, repeats: int) -> float
     return best
 
 
-def best_batch(predictor: Predictor, value: Kind, one: float, most: int) -> int:
-    """The batch after which a row gets no cheaper: doubling stops at the first that gains less than 3 %."""
+def cost_curve(predictor: Predictor, value: Kind, one: float, most: int) -> tuple[float, ...]:
+    """Cost of a row in batches of 1, 2, 4, … relative to a lone one; ends where doubling gains less than 3 %."""
     end = time.perf_counter() + SECONDS
-    best, cost, rows = 1, one, 2
-    while rows <= most and time.perf_counter() + rows * cost < end:
-        now = seconds(predictor, value, rows, 3) / rows
-        if now > 0.97 * cost:
+    curve, rows = [1.0], 2
+    while rows <= most and time.perf_counter() + rows * one < end:
+        cost = seconds(predictor, value, rows, 3) / rows / one
+        if cost > 0.97 * curve[-1]:
             break
-        best, cost, rows = rows, now, rows * 2
-    return best
+        curve.append(cost)
+        rows *= 2
+    return tuple(curve)
