@@ -7,6 +7,7 @@ from pathlib import Path
 from modelworks.bundle import archive, scan
 from modelworks.bundle.manifest import NAME, SIGNATURE, File, Manifest, open_manifest
 from modelworks.bundle.resources import TYPES
+from modelworks.bundle.signature import check_signature
 from modelworks.core import hashing, registry
 from modelworks.core.errors import BundleError, ConfigError
 from modelworks.core.files import contained
@@ -31,8 +32,6 @@ def verify_folder(folder: Path, public_key: Path | None = None) -> Manifest:
     for relative, file in manifest.files.items():
         _same(folder, relative, file)
     if public_key is not None:
-        from modelworks.bundle.sign import check_signature
-
         check_signature(folder, public_key)
     check_content(folder, manifest.files, manifest)
     return manifest

@@ -11,12 +11,14 @@ from modelworks.contracts.op import Tools, op
 
 @op("batch.pad.v1")
 def pad(
-    tools: Tools, rows: Sequence[np.ndarray], *, value: float = 0, minimum: int = 1
+    tools: Tools, rows: Sequence[np.ndarray], *, value: float = 0, minimum: int = 1, multiple: int = 1
 ) -> tuple[np.ndarray, np.ndarray]:
     """Arrays [T, …] of unlike T -> [B, longest, …] of the same dtype, filled up with `value`, and the mask int64
-    [B, longest]: 1 for what is there, 0 for the filling. At least `minimum` long: a graph never sees an empty axis."""
+    [B, longest]: 1 for what is there, 0 for the filling. At least `minimum` long: a graph never sees an empty axis.
+    The length is a multiple of `multiple`: kernels add in fours, so with 4 a row's sums do not depend on how much it is
+    filled up (docs/decisions/0003-same-bytes.md)."""
     lengths = np.array([len(row) for row in rows], dtype=np.int64)
-    longest = max(int(lengths.max(initial=0)), minimum)
+    longest = -(-max(int(lengths.max(initial=0)), minimum) // multiple) * multiple
     padded = np.full((len(rows), longest, *rows[0].shape[1:]), value, dtype=rows[0].dtype)
     for place, row in zip(padded, rows, strict=True):
         place[: len(row)] = row
