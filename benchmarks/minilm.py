@@ -21,6 +21,10 @@ from modelworks.contracts.program import Call, Program
 from modelworks.kinds import Text
 
 LABELS = ("negative", "positive")
+WORDS = (
+    "the a film of and is it in that to with its but this for an be as on one not by movie from at so good are has "
+    "story like you more about than just too characters all funny who time never comedy way even performances"
+)
 CONFIG = {
     "vocab_size": 30522, "hidden_size": 384, "num_hidden_layers": 6, "num_attention_heads": 12,
     "intermediate_size": 1536, "max_position_embeddings": 512,
@@ -32,7 +36,7 @@ DRAFT = Draft(
         calls=(
             Call(op="text.tokenize.v1", inputs=("text",), outputs=("ids",), params={"max_length": 256},
                  resources=("tokenizer",)),
-            Call(op="batch.pad.v1", inputs=("ids",), outputs=("padded", "mask")),
+            Call(op="batch.pad.v1", inputs=("ids",), outputs=("padded", "mask"), params={"multiple": 4}),
             Call(graph="model", inputs=("padded", "mask"), outputs=("logits",)),
             Call(op="scores.softmax.v1", inputs=("logits",), outputs=("probabilities",)),
             Call(op="labels.rank.v1", inputs=("probabilities",), outputs=("label", "score", "ranked"),
@@ -55,10 +59,7 @@ def package() -> Path | None:
 
 def sentences(count: int, seed: int = 0) -> list[str]:
     """English-looking texts, 1 to 60 words, most near 15."""
-    words = (
-        "the a film of and is it in that to with its but this for an be as on one not by movie from at so good are has "
-        "story like you more about than just too characters all funny who time never comedy way even performances"
-    ).split()  # noqa: SIM905
+    words = WORDS.split()
     random = np.random.default_rng(seed)
     lengths = np.clip(random.lognormal(2.7, 0.6, count), 1, 60).astype(int)
     return [" ".join(random.choice(words, n)) for n in lengths]
@@ -94,28 +95,34 @@ def _tokenizer(weights: Path | None, path: Path) -> None:
 
 def _graph(weights: Path | None, path: Path) -> None:
     import torch
-    from transformers import BertConfig, BertForSequenceClassification
+    from transformers import BertConfig, BertModel
 
     config = json.loads((weights / "config.json").read_text()) if weights else CONFIG
     torch.manual_seed(0)
-    model: Any = BertForSequenceClassification(BertConfig(**{**config, "num_labels": 2})).eval()
+    encoder: Any = BertModel(BertConfig(**config), add_pooling_layer=False).eval()
     if weights:
         from safetensors.torch import load_file
 
-        model.bert.load_state_dict(load_file(weights / "model.safetensors"), strict=False)
+        encoder.load_state_dict(load_file(weights / "model.safetensors"), strict=False)
 
-    class Logits(torch.nn.Module):
+    class Classifier(torch.nn.Module):
+        """Mean of the states (by MatMul: docs/decisions/0003-same-bytes.md), then a linear head."""
+
         def __init__(self) -> None:
             super().__init__()
-            self.model = model
+            self.encoder, self.head = encoder, torch.nn.Linear(384, 2)
 
         def forward(self, input_ids: Any, attention_mask: Any) -> Any:
-            return self.model(input_ids=input_ids, attention_mask=attention_mask).logits
+            states = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+            return self.head(self.pool(states, attention_mask.to(states.dtype)))
+
+        def pool(self, states: Any, mask: Any) -> Any:
+            return (mask.unsqueeze(1) @ states).squeeze(1) / mask.sum(1, keepdim=True)
 
     ids = torch.ones(3, 17, dtype=torch.long)
     axes = {0: torch.export.Dim("batch"), 1: torch.export.Dim("length", max=512)}
     torch.onnx.export(
-        Logits(), (ids, torch.ones_like(ids)), path, input_names=["input_ids", "attention_mask"],
+        Classifier(), (ids, torch.ones_like(ids)), path, input_names=["input_ids", "attention_mask"],
         output_names=["logits"], dynamic_shapes={"input_ids": axes, "attention_mask": axes}, dynamo=True,
         external_data=False, verbose=False,
     )  # fmt: skip

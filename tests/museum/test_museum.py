@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from pathlib import Path
 
 import pytest
@@ -30,3 +32,18 @@ def test_every_format_version_has_an_entry_and_every_entry_an_id() -> None:
     assert found == set(IDS)
     assert {entry.partition("/")[0] for entry in found} == {f"v{n}" for n in range(1, FORMAT + 1)}
     assert sum(path.stat().st_size for path in MUSEUM.rglob("*") if path.is_file()) < 100_000
+
+
+@pytest.mark.parametrize("entry", sorted(IDS))
+def test_docs_bundle_format_is_enough_to_check_an_entry_without_modelworks(entry: str) -> None:
+    folder = MUSEUM / entry
+    data = (folder / "manifest.json").read_bytes()
+    manifest = json.loads(data)
+    canonical = json.dumps(manifest, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    assert data == canonical + b"\n"
+    identity = manifest.pop("id")
+    rest = json.dumps(manifest, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    assert hashlib.sha256(b"modelworks:bundle:v1\0" + rest).hexdigest() == identity == IDS[entry]
+    for path, file in manifest["files"].items():
+        content = (folder / path).read_bytes()
+        assert file == {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
