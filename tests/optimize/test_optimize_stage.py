@@ -15,16 +15,13 @@ from modelworks.stages.optimize import optimize, stage
 TASK = tasks.find("sentiment-analysis")
 
 
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stage, "TIMING", 0.5)
-
-
-@pytest.fixture
-def measured(tiny: Path, sample, tmp_path: Path):
-    (tmp_path / "out").mkdir()
-    outcome = optimize(tiny, tmp_path / "out", tmp_path / "scratch", TASK, sample, Optimize(for_="size"))
-    return tmp_path / "out", outcome, json.loads((tmp_path / "out" / "measurements.json").read_bytes())
+@pytest.fixture(scope="module")
+def measured(tiny: Path, sample, tmp_path_factory: pytest.TempPathFactory):
+    folder = tmp_path_factory.mktemp("out")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stage, "TIMING", 0.5)
+        outcome = optimize(tiny, folder, folder.parent / "scratch", TASK, sample, Optimize(for_="size"))
+    return folder, outcome, json.loads((folder / "measurements.json").read_bytes())
 
 
 def test_all_variants_are_measured(measured) -> None:

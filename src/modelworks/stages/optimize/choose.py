@@ -18,10 +18,10 @@ Row = dict[str, Any]
 
 def kept(metric: Metric, original: float, variant: float) -> float:
     """Share of the original's metric that a variant keeps; 1 is all of it, more is better than the original."""
-    best, worst = (original, variant) if metric.higher_is_better else (variant, original)
-    if original == variant:
-        return 1.0
-    return (worst / best) if best > 0 else 0.0
+    better = variant >= original if metric.higher_is_better else variant <= original
+    above, below = (variant, original) if metric.higher_is_better else (original, variant)
+    share = above / below if above > 0 and below > 0 else 0.0
+    return max(share, 1.0) if better else share
 
 
 def choose(rows: Sequence[Row], aim: str, keep: float) -> str:

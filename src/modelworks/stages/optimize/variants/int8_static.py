@@ -35,7 +35,7 @@ def transform(graph: Path, target: Path, feeds: Feeds) -> None:
         quantize_static(
             str(prepared), str(target), reader, quant_format=QuantFormat.QDQ, per_channel=True,
             weight_type=QuantType.QInt8, activation_type=QuantType.QUInt8, reduce_range=saturates(),
-            op_types_to_quantize=["Conv", "MatMul", "Gemm"],
+            op_types_to_quantize=["Conv", "MatMul", "Gemm", "Gather"],
         )  # fmt: skip
 
 
