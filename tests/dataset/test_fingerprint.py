@@ -111,6 +111,22 @@ def test_names_that_are_no_utf8(settled: Path) -> None:
     assert fingerprint(settled, DATA) == fingerprint(settled, DATA)
 
 
+@pytest.mark.parametrize("target", ["nowhere", "."])
+def test_links_that_lead_nowhere_or_in_a_circle_are_told(settled: Path, target: str) -> None:
+    (settled / "images/link").symlink_to(target)
+    with pytest.raises(DataError, match="cannot read the data"):
+        fingerprint(settled, DATA)
+
+
+def test_links_are_followed(settled: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    other = tmp_path_factory.mktemp("other") / "c"
+    write(other / "1.jpg", b"x")
+    (settled / "images/c").symlink_to(other)
+    first = fingerprint(settled, DATA)
+    write(other / "1.jpg", b"y")
+    assert fingerprint(settled, DATA) != first
+
+
 def test_roots_and_their_splits(tmp_path: Path) -> None:
     for name in ("train.csv", "more/dev.csv", "more/test.csv"):
         write(tmp_path / name, b"x")

@@ -13,8 +13,9 @@ import glob
 import hashlib
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
+from stat import S_ISDIR
 from typing import Any, TypeVar
 
 import msgspec
@@ -32,13 +33,11 @@ SPLITS = ("train", "dev", "test")
 T = TypeVar("T")
 Entry = tuple[int, int, int, str]
 """(size in bytes, mtime in ns, ctime in ns, SHA-256)."""
-Stat = tuple[str, int, int, int]
-"""(path relative to the project, size, mtime in ns, ctime in ns)."""
 
 
 def sources(project: Path, data: dict[str, Any]) -> list[Path]:
     """All source files, sorted, each once; a DataError for one that is missing (with the nearest name)."""
-    return [project / name for name, *_ in _stats(project, data)]
+    return [project / line.partition("\0")[0] for line in _listing(project, data)]
 
 
 def roots(project: Path, data: dict[str, Any]) -> list[tuple[Path, str]]:
@@ -62,15 +61,14 @@ def roots(project: Path, data: dict[str, Any]) -> list[tuple[Path, str]]:
 
 def fingerprint(project: Path, data: dict[str, Any]) -> str:
     """64 hexadecimal digits over the names and contents of all source files."""
-    stats = _stats(project, data)
-    lines = "\n".join([f"{name}\0{size}\0{mtime}\0{ctime}" for name, size, mtime, ctime in stats])
-    listing = hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest()
+    lines = _listing(project, data)
+    listing = hashlib.sha256("\n".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
     listings = _load(project, LISTINGS, dict[str, str])
     if listing in listings:
         return listings[listing]
     now = time.time_ns()
     known = _load(project, FILES, dict[str, Entry])
-    entries = {stat[0]: _entry(project, stat, known) for stat in stats}
+    entries = dict(_entry(project, line, known) for line in lines)
     total = hashlib.sha256(b"modelworks:source-files:v1\0")
     for name, entry in entries.items():
         total.update(f"{name}\0{entry[3]}\n".encode("utf-8", "surrogateescape"))
@@ -82,12 +80,10 @@ def fingerprint(project: Path, data: dict[str, Any]) -> str:
     return total.hexdigest()
 
 
-def _entry(project: Path, stat: Stat, known: dict[str, Entry]) -> Entry:
-    name, size, mtime, ctime = stat
-    entry = known.get(name)
-    if entry is not None and entry[:3] == (size, mtime, ctime):
-        return entry
-    return (size, mtime, ctime, file_digest(project / name))
+def _entry(project: Path, line: str, known: dict[str, Entry]) -> tuple[str, Entry]:
+    name, size, mtime, ctime = line.split("\0")
+    stat, entry = (int(size), int(mtime), int(ctime)), known.get(name)
+    return name, entry if entry is not None and entry[:3] == stat else (*stat, file_digest(project / name))
 
 
 def _load(project: Path, name: str, type_: type[T]) -> T:
@@ -132,31 +128,39 @@ def _missing(project: Path, pattern: str) -> DataError:
     )  # fmt: skip
 
 
-def _stats(project: Path, data: dict[str, Any]) -> list[Stat]:
-    found: set[Stat] = set()
+def _listing(project: Path, data: dict[str, Any]) -> list[str]:
+    """A line for each source file, sorted: name relative to the project, size, mtime, ctime, with NUL between."""
+    found: list[str] = []
     for root, _ in roots(project, data):
         name = os.path.relpath(root, project)
         if root.is_dir():
-            found.update(_walk(str(root), "" if name == "." else f"{name}/"))
+            try:
+                _walk(str(root), "" if name == "." else f"{name}/", found)
+            except OSError as error:  # a link that leads nowhere or in a circle, a folder that may not be read
+                raise DataError(f"cannot read the data: {error.strerror}", where=f"{root}/{error.filename}") from error
         else:
-            found.add(_stat(name, root.stat()))
-    return sorted(found)
+            stat = root.stat()
+            found.append(f"{name}\0{stat.st_size}\0{stat.st_mtime_ns}\0{stat.st_ctime_ns}")
+    return sorted(set(found)) if len(found) > 1 else found
 
 
-def _stat(name: str, stat: os.stat_result) -> Stat:
-    return (name, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
+def _walk(folder: str, name: str, found: list[str]) -> None:
+    """Add all files of a folder, hidden ones left out; `name` is the folder's, relative to the project, with a slash.
 
-
-def _walk(folder: str, name: str) -> Iterator[Stat]:
-    """All files of a folder, hidden ones left out; `name` is the folder's, relative to the project, with a slash."""
-    stack = [(folder, name)]
-    while stack:
-        folder, name = stack.pop()
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if entry.name[0] == ".":
-                    continue
-                if entry.is_dir():
-                    stack.append((entry.path, f"{name}{entry.name}/"))
-                else:
-                    yield _stat(name + entry.name, entry.stat())
+    One loop without calls of our own, and stat by the folder's handle (a quarter cheaper than by path): this is where
+    the time of an unchanged folder goes."""
+    folders = []
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        for entry in os.listdir(handle):
+            if entry[0] == ".":
+                continue
+            stat = os.stat(entry, dir_fd=handle)
+            if S_ISDIR(stat.st_mode):
+                folders.append(entry)
+            else:
+                found.append(f"{name}{entry}\0{stat.st_size}\0{stat.st_mtime_ns}\0{stat.st_ctime_ns}")
+    finally:
+        os.close(handle)
+    for entry in folders:
+        _walk(f"{folder}/{entry}", f"{name}{entry}/", found)

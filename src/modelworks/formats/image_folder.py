@@ -47,8 +47,11 @@ def files(root: Path) -> Iterator[str]:
     stack = [""]
     while stack:
         here = stack.pop()
-        with os.scandir(root / here) as entries:
-            found = sorted((e for e in entries if not e.name.startswith((".", "__MACOSX"))), key=lambda e: e.name)
+        try:
+            with os.scandir(root / here) as entries:
+                found = sorted((e for e in entries if not e.name.startswith((".", "__MACOSX"))), key=lambda e: e.name)
+        except OSError as error:
+            raise DataError(f"cannot read the folder: {error.strerror}", where=str(root / here)) from error
         yield from (f"{here}{e.name}" for e in found if not e.is_dir() and is_image(e.name))
         stack.extend(f"{here}{e.name}/" for e in reversed(found) if e.is_dir())
 
