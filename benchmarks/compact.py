@@ -40,8 +40,10 @@ def build(folder: Path) -> Path:
     front = FAMILY.prepare((Example(str(n), Text(text)) for n, text in enumerate(corpus)), source, options, folder)
     module = FAMILY.build(front, found.classes(LABELS), options, folder).eval()
     torch.manual_seed(0)
-    for weights in module.parameters():
-        torch.nn.init.normal_(weights, std=0.2)
+    with torch.no_grad():
+        for part in module.bags:
+            part.table.weight.uniform_(0.0, 0.2)  # the squared ratios among them are never negative
+            part.table.weight[part.size] = 0  # padding
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         graphs = FAMILY.export(module, folder)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import socket
 import statistics
 import subprocess
 import sys
@@ -42,15 +43,22 @@ Segment = dict[str, float]
 
 
 @contextmanager
-def running(command: list[str], port: int, folder: Path) -> Iterator[int]:
-    """A server process that answers; its process id."""
+def running(command: list[str], folder: Path) -> Iterator[tuple[int, int]]:
+    """A server process that answers: its process id and port. The port is put after the command."""
+    port = free_port()
+    command = [*command, str(port)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder)
     try:
         wait_for(f"http://127.0.0.1:{port}/openapi.json")
-        yield process.pid
+        yield process.pid, port
     finally:
         process.terminate()
         process.wait(30)
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
 
 
 def wait_for(url: str) -> None:
@@ -74,7 +82,7 @@ def resident(pid: int) -> float:
     return int(re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())[1]) / 1024
 
 
-def load(pid: int, port: int, clients: int, seconds: int, script: Path) -> Segment:
+def load(server: tuple[int, int], clients: int, seconds: int, script: Path) -> Segment:
     """One segment of wrk: requests a second, and CPU seconds of the server a request."""
     before = cpu_of(pid)
     command = [
@@ -165,14 +173,14 @@ def measure(
     predictor = Predictor.open(bundle, threads=1)
     results: dict[str, Any] = {"company": predictor.company}
     with (
-        running([*OURS, str(bundle), "--port", "8391"], 8391, bundle.parent) as ours,
-        running([*PEER, str(bundle), "8392"], 8392, bundle.parent) as peer,
+        running([*OURS, str(bundle), "--port"], bundle.parent) as ours,
+        running([*PEER, str(bundle)], bundle.parent) as peer,
     ):
-        same_answers(texts[:20])
+        same_answers(texts[:20], (ours[1], peer[1]))
         for count in clients:
             sides: dict[str, Callable[[], Segment]] = {
-                "server": lambda n=count: load(ours, 8391, n, seconds, script),
-                "fastapi": lambda n=count: load(peer, 8392, n, seconds, script),
+                "server": lambda n=count: load(ours, n, seconds, script),
+                "fastapi": lambda n=count: load(peer, n, seconds, script),
             }
             if alone:
                 sides["predictor"] = lambda n=count: in_process(predictor, texts, n, seconds)
@@ -183,11 +191,11 @@ def measure(
     return results
 
 
-def same_answers(texts: list[str]) -> None:
+def same_answers(texts: list[str], ports: tuple[int, int]) -> None:
     """Both servers say the same before they are timed (scores may differ in the last of four digits)."""
     for text in texts:
         said = []
-        for port in (8391, 8392):
+        for port in ports:
             request = urllib.request.Request(
                 f"http://127.0.0.1:{port}/predict", json.dumps({"text": text}).encode(),
                 {"Content-Type": "application/json"},
@@ -202,10 +210,10 @@ def starting(bundle: Path, times: int = 5) -> dict[str, float]:
     seconds, memory = [], 0.0
     for _ in range(times):
         began = time.perf_counter()
-        with running([*OURS, str(bundle), "--port", "8391"], 8391, bundle.parent) as pid:
+        with running([*OURS, str(bundle), "--port"], bundle.parent) as server:
             seconds.append(time.perf_counter() - began)
-            load(pid, 8391, 8, 1, wrk_script(bundle.parent, minilm.sentences(100)))
-            memory = max(memory, resident(pid))
+            load(server, 8, 1, wrk_script(bundle.parent, minilm.sentences(100)))
+            memory = max(memory, resident(server[0]))
     return {"ready_seconds_median": round(statistics.median(seconds), 3), "resident_mb": round(memory, 1)}
 
 

@@ -253,11 +253,9 @@ class Engine:
         return outcomes
 
     def _prepare(self, batch: list[_Item]) -> list[Row]:
-        missing = [item for item in batch if item.row is None]
-        if missing:
-            for item, row in zip(missing, self.predictor.prepare([item.input for item in missing]), strict=True):
-                item.row = row
-        return [item.row for item in batch if item.row is not None]
+        if all([item.row is None for item in batch]):
+            return self.predictor.prepare([item.input for item in batch])
+        return [item.row or self.predictor.prepare([item.input])[0] for item in batch]
 
     def _deliver(self, batch: list[_Item], outcomes: list[Outcome], timing: Timing) -> None:
         for item, outcome in zip(batch, outcomes, strict=True):

@@ -201,8 +201,8 @@ class Connection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         name = name.lower()
-        known = self._headers.get(name)
-        self._headers[name] = value if known is None else known + b", " + value
+        headers = self._headers
+        headers[name] = headers[name] + b", " + value if name in headers else value
         self._grow(len(name) + len(value) + 4)
 
     def _grow(self, count: int) -> None:
@@ -262,12 +262,15 @@ class Connection(asyncio.Protocol):
             self._flush()
 
     def _encode(self, response: Response, last: bool, bodiless: bool) -> bytes:
-        head = self.host.head(response.status, response.media_type)
-        extra = b"".join(f"{k}: {v}\r\n".encode("latin-1") for k, v in response.headers.items())
-        length = b"%d" % len(response.body)
-        body = b"" if bodiless or response.status in BODILESS else response.body
-        end = b"connection: close\r\n\r\n" if last else b"\r\n"
-        return b"".join((head, length, self.host.date(), extra, end, body))
+        extra = "".join([f"{name}: {value}\r\n" for name, value in response.headers.items()])
+        return b"%b%d%b%b%b%b" % (
+            self.host.head(response.status, response.media_type),
+            len(response.body),
+            self.host.date(),
+            extra.encode("latin-1"),
+            b"connection: close\r\n\r\n" if last else b"\r\n",
+            b"" if bodiless or response.status in BODILESS else response.body,
+        )
 
     def _flush(self) -> None:
         """Send the answers that are ready, oldest first."""
