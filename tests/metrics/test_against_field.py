@@ -104,6 +104,11 @@ def test_ece_at_the_edges_of_bins():
     assert score("ece", [Label("b")], [none]) == 0.0
 
 
+def test_a_bin_of_ece_holds_its_upper_edge():
+    confident = Labels("a", 0.2, (Scored("a", 0.2),)), Labels("a", 0.15, (Scored("a", 0.15),))
+    assert score("ece", [Label("a"), Label("b")], confident) == pytest.approx(abs(0.2 - 1 + 0.15) / 2)
+
+
 def test_an_unseen_label_is_wrong_and_not_mixed_up_with_another():
     predictions = [labels_of(np.eye(7)[n]) for n in (0, 1, 0, 1)]
     targets = [Label("new"), Label("newer"), Label("a"), Label("b")]

@@ -85,3 +85,11 @@ def test_rank_orders_and_breaks_ties_by_the_order_of_labels():
 def test_rank_may_stop_at_the_best():
     _, _, ranked = run("labels.rank.v1", np.array([[0.2, 0.5, 0.3]]), labels=["x", "y", "z"], top=2)
     assert [entry.label for entry in ranked[0]] == ["y", "z"]
+
+
+def test_many_equal_scores_keep_the_order_of_labels():
+    labels = [f"label {n}" for n in range(60)]
+    chances = np.full((1, 60), 0.01)
+    chances[0, ::7] = 0.02
+    _, _, ranked = run("labels.rank.v1", chances, labels=labels)
+    assert [entry.label for entry in ranked[0]] == labels[::7] + [x for n, x in enumerate(labels) if n % 7]
