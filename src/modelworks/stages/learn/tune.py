@@ -36,8 +36,9 @@ def tune(setting: Setting, options: Recipe, wish: Tune, deadline: float, scratch
         folder = scratch / f"trial-{trial.number}"
         setting.progress.say(f"trial {done + 1} of {wish.trials}: {trial.params}")
         fitted = fit(setting, _changed(options, trial.params), time.monotonic() + share, folder)
-        _keep(study, folder, fitted, setting)
+        _keep(folder, fitted)
         study.tell(trial, fitted.score)
+        _drop_all_but(study.best_trial.number, scratch)
     best = study.best_trial
     setting.progress.say(f"best trial: {best.params} with {setting.judge.primary} {best.value:.4f}")
     return _changed(options, best.params), _kept(scratch / f"trial-{best.number}")
@@ -100,20 +101,20 @@ def _changed(options: Recipe, params: Mapping[str, Any]) -> Recipe:
     return msgspec.convert({**msgspec.to_builtins(options), **params}, type(options))
 
 
-def _keep(study: Any, folder: Path, fitted: Fitted, setting: Setting) -> None:
-    """Keep a trial's result, without its checkpoints; of earlier trials only the best one's weights."""
+def _keep(folder: Path, fitted: Fitted) -> None:
+    """Keep a trial's result, without its checkpoints."""
     write(folder / "fitted.safetensors", fitted.state)
     facts = {"score": fitted.score, "how": fitted.how, "history": fitted.history, "steps": fitted.steps}
     write_bytes(folder / "fitted.json", json.dumps(facts).encode())
     shutil.rmtree(folder / "steps", ignore_errors=True)
     (folder / "start.safetensors").unlink(missing_ok=True)
-    ranked = sorted(
-        folder.parent.glob("trial-*/fitted.json"),
-        key=lambda path: -setting.judge.sign * json.loads(path.read_text("utf-8"))["score"],
-    )
-    for path in ranked[1:]:
-        if path.parent != folder:
-            path.with_name("fitted.safetensors").unlink(missing_ok=True)
+
+
+def _drop_all_but(best: int, scratch: Path) -> None:
+    """Remove the weights of all trials but the best."""
+    for path in scratch.glob("trial-*/fitted.safetensors"):
+        if path.parent.name != f"trial-{best}":
+            path.unlink()
 
 
 def _kept(folder: Path) -> Fitted:

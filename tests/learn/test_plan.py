@@ -1,0 +1,65 @@
+"""The plan: decided by the clock once, then followed; every example once an epoch."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modelworks.contracts.family import Recipe
+from modelworks.stages.learn import plan as plans
+
+
+def decide(seconds, step=0.1, score=1.0, epochs=4, examples=3200):
+    recipe = Recipe(epochs=epochs, batch_size=32, scorings=2)
+    return plans.decide(recipe, examples, 0, seconds=seconds, step_seconds=step, score_seconds=score)
+
+
+def test_enough_time_means_all_the_epochs():
+    plan = decide(10_000)
+    assert (plan.steps, plan.epoch_steps, plan.every) == (400, 100, 50)
+
+
+def test_too_little_time_means_fewer_steps_and_at_least_one():
+    plan = decide(20)
+    assert 1 < plan.steps < 200
+    assert plan.steps * 0.1 + (plan.steps // plan.every + 1) * 1.0 <= 20
+    assert decide(0.01).steps == 1
+    assert decide(-5).steps == 1
+
+
+def test_dear_scoring_is_done_more_rarely():
+    assert decide(10_000, score=40).every > 50
+
+
+@given(seconds=st.floats(0, 5000), step=st.floats(0.001, 5), score=st.floats(0, 100), epochs=st.floats(0.1, 20))
+def test_the_plan_fits_the_time(seconds, step, score, epochs):
+    plan = decide(seconds, step, score, epochs)
+    cost = plan.steps * step + (plan.steps / plan.every + 1) * score
+    assert plan.steps == 1 or cost <= seconds * 1.001
+    assert 1 <= plan.every
+
+
+def test_a_plan_is_stored_and_read(tmp_path):
+    plan = decide(100)
+    assert plans.load(tmp_path / "plan.json") is None
+    plans.store(tmp_path / "plan.json", plan)
+    assert plans.load(tmp_path / "plan.json") == plan
+
+
+@given(st.lists(st.integers(1, 60), min_size=1, max_size=200), st.integers(1, 9), st.integers(0, 5))
+def test_each_epoch_sees_every_example_once(lengths, size, seed):
+    epoch = -(-len(lengths) // size)
+    plan = plans.Plan(steps=2 * epoch, epoch_steps=epoch, every=1, threads=1, seed=seed)
+    made = plans.batches(lengths, size, plan)
+    for half in (made[:epoch], made[epoch:]):
+        assert sorted(np.concatenate(half).tolist()) == list(range(len(lengths)))
+    again = plans.batches(lengths, size, plan)
+    assert all(np.array_equal(a, b) for a, b in zip(made, again, strict=True))
+
+
+def test_batches_hold_like_lengths():
+    lengths = np.random.default_rng(0).integers(5, 100, 3200)
+    plan = plans.Plan(steps=100, epoch_steps=100, every=1, threads=1, seed=0)
+    padded = sum(lengths[batch].max() * len(batch) for batch in plans.batches(lengths, 32, plan))
+    assert padded < 1.1 * lengths.sum()
