@@ -9,6 +9,9 @@ from modelworks.contracts import format as contract
 from modelworks.contracts.format import Format
 from modelworks.core import registry
 from modelworks.core.errors import DataError
+from modelworks.formats._splits import file_split
+
+__all__ = ["detect", "file_split", "is_data"]
 
 HEAD = 64 * 1024
 SURE = 0.3

@@ -14,7 +14,6 @@ from modelworks.contracts.format import Bad, Format, Reading
 from modelworks.contracts.task import Task
 from modelworks.core.errors import DataError
 from modelworks.dataset.fingerprint import roots
-from modelworks.formats._splits import file_split
 from modelworks.kinds import Example
 
 
@@ -37,7 +36,7 @@ class Sources:
         the project."""
         seen = Counter[str]()
         for unit, form, given in self.units:
-            named = file_split(self._relative(str(unit)))
+            named = formats.file_split(self._relative(str(unit)))
             for one in form.read(unit, self._reading):
                 where = self._relative(one.where)
                 if isinstance(one, Bad):

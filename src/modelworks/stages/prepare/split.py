@@ -10,8 +10,10 @@ given for none, and whatever of `dev` and `test` is not given, is cut from the r
 - `group`: u is the hash of the group, so groups stay whole.
 - `time`: the newest examples are the test split, those before them dev. It moves forward as time does.
 
-Two exceptions keep tiny data usable: a split that would be empty gets the example nearest to it, and (`stratified`)
-a label with no training example gets the one whose u is largest.
+Exceptions keep small data usable: a split that would be empty gets the training example nearest to it; and with
+`stratified` a label that would be missing from a split where at least half an example of it is expected gets the
+same there, and a label with no training example gets the one whose u is largest. Only such a lent example may move
+when data is added: back to where its u puts it.
 """
 
 from __future__ import annotations
@@ -39,7 +41,9 @@ def assign(facts: Sequence[Fact], data: dict[str, Any]) -> tuple[list[str], str]
     positions = _positions(mode, [facts[number] for number in pool], data.get("seed", 0))
     chosen = _cut(positions, shares)
     if mode == "stratified":
-        _keep_labels(chosen, positions, [facts[number] for number in pool])
+        some = [facts[number] for number in pool]
+        _lend_labels(chosen, positions, some, shares)
+        _keep_labels(chosen, positions, some)
     for number, split in zip(pool, chosen, strict=True):
         given[number] = split
     cut = ", ".join(f"{split} {share:g}" for split, share in shares.items() if share)
@@ -126,6 +130,23 @@ def _lend(split: str, chosen: list[str], train: list[int], positions: list[float
             chosen[number] = split
 
 
+def _lend_labels(chosen: list[str], positions: list[float], facts: list[Fact], shares: dict[str, float]) -> None:
+    """Give dev and test an example of every label that could be expected there."""
+    counts = Counter(label for fact in facts for label in set(fact.labels))
+    for split, share in shares.items():
+        seen = {label for now, fact in zip(chosen, facts, strict=True) if now == split for label in fact.labels}
+        for label in sorted(label for label in counts if counts[label] * share >= 0.5):
+            train = (
+                [n for n, f in enumerate(facts) if label in f.labels and chosen[n] == "train"]
+                if label not in seen
+                else []
+            )
+            if len({facts[n].key for n in train}) > 1:
+                nearest = min(train, key=positions.__getitem__)
+                _move(nearest, split, chosen, positions, facts)
+                seen.update(facts[nearest].labels)
+
+
 def _keep_labels(chosen: list[str], positions: list[float], facts: list[Fact]) -> None:
     """Give every label a training example."""
     known = {label for split, fact in zip(chosen, facts, strict=True) if split == "train" for label in fact.labels}
@@ -133,7 +154,12 @@ def _keep_labels(chosen: list[str], positions: list[float], facts: list[Fact]) -
     for number, fact in enumerate(facts):
         for label in set(fact.labels) - known:
             last[label] = max(last[label], (positions[number], number))
-    for position, number in last.values():
-        for other, fact in enumerate(facts):
-            if positions[other] == position and fact.key == facts[number].key:
-                chosen[other] = "train"
+    for _, number in last.values():
+        _move(number, "train", chosen, positions, facts)
+
+
+def _move(number: int, split: str, chosen: list[str], positions: list[float], facts: list[Fact]) -> None:
+    """Move an example, with all that have its input."""
+    for other, fact in enumerate(facts):
+        if positions[other] == positions[number] and fact.key == facts[number].key:
+            chosen[other] = split
