@@ -113,6 +113,8 @@ def detectable(error: float, alpha: float, power: float = 0.8) -> float:
 
 def _pack(statistics: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
     """One array when all statistics have one shape: metrics stack them anyway, and this is done once."""
+    if isinstance(statistics, np.ndarray):
+        return statistics
     arrays = [np.asarray(one) for one in statistics]
     same = len({one.shape for one in arrays}) == 1
     return np.stack(arrays) if same else arrays  # type: ignore[return-value]
