@@ -33,6 +33,13 @@ def test_padding_undone_by_the_mask_gives_the_rows(lengths, tail, dtype, minimum
         assert present.tolist() == sorted(present.tolist(), reverse=True)
 
 
+@pytest.mark.parametrize(("lengths", "multiple", "longest"), [((3, 1), 4, 4), ((4,), 4, 4), ((5,), 4, 8), ((0,), 4, 4)])
+def test_padding_to_a_multiple(lengths, multiple, longest):
+    padded, mask = run("batch.pad.v1", [np.ones(n, dtype=np.int64) for n in lengths], multiple=multiple)
+    assert padded.shape == mask.shape == (len(lengths), longest)
+    assert mask.sum(axis=1).tolist() == list(lengths)
+
+
 def test_stack():
     assert run("batch.stack.v1", [np.ones((2, 3)), np.zeros((2, 3))]).shape == (2, 2, 3)
     with pytest.raises(ValueError):
