@@ -10,21 +10,22 @@ given for none, and whatever of `dev` and `test` is not given, is cut from the r
 - `group`: u is the hash of the group, so groups stay whole.
 - `time`: the newest examples are the test split, those before them dev. It moves forward as time does.
 
-Exceptions keep small data usable: a split that would be empty gets the training example nearest to it; and with
-`stratified` a label that would be missing from a split where at least half an example of it is expected gets the
-same there, and a label with no training example gets the one whose u is largest. Only such a lent example may move
-when data is added: back to where its u puts it.
+Exceptions keep small data usable (lend.py): an empty split gets the example nearest to it; a label with no training
+example gets the one whose u is largest; with `stratified` a label that is missing from dev or test, and could be
+expected there, gets the training example nearest to it. Only such a lent example may move when data is added: back to
+where its u puts it.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from modelworks.core.errors import DataError
+from modelworks.stages.prepare import lend
 from modelworks.stages.prepare.facts import Fact
 
 
@@ -38,12 +39,10 @@ def assign(facts: Sequence[Fact], data: dict[str, Any]) -> tuple[list[str], str]
     if not pool or not any(shares.values()):
         return ["train" if split == "" else split for split in given], "given"
     mode = data.get("split", "stratified")
-    positions = _positions(mode, [facts[number] for number in pool], data.get("seed", 0))
+    some = [facts[number] for number in pool]
+    positions = _positions(mode, some, data.get("seed", 0))
     chosen = _cut(positions, shares)
-    if mode == "stratified":
-        some = [facts[number] for number in pool]
-        _lend_labels(chosen, positions, some, shares)
-        _keep_labels(chosen, positions, some)
+    _repair(mode, chosen, positions, some, shares)
     for number, split in zip(pool, chosen, strict=True):
         given[number] = split
     cut = ", ".join(f"{split} {share:g}" for split, share in shares.items() if share)
@@ -111,55 +110,12 @@ def _cut(positions: list[float], shares: dict[str, float]) -> list[str]:
             "`dev` and `test` leave nothing to train on", seen=f"{dev} + {test}", allowed="less than 1 together"
         )
     both = round(test + dev, 9)  # 0.1 + 0.2 is more than 0.3
-    chosen = ["test" if u < test else "dev" if u < both else "train" for u in positions]
-    order = sorted(range(len(positions)), key=positions.__getitem__)
-    for split, share in shares.items():
-        if share and split not in chosen:
-            _lend(split, chosen, [number for number in order if chosen[number] == "train"], positions)
-    if "train" not in chosen and len(order) > 2:
-        chosen[order[-1]] = "train"
-    return chosen
+    return ["test" if u < test else "dev" if u < both else "train" for u in positions]
 
 
-def _lend(split: str, chosen: list[str], train: list[int], positions: list[float]) -> None:
-    """Give an empty split the training example nearest to it, with all that share its position."""
-    if len({positions[number] for number in train}) < 2:
-        return
-    for number in train:
-        if positions[number] == positions[train[0]]:
-            chosen[number] = split
-
-
-def _lend_labels(chosen: list[str], positions: list[float], facts: list[Fact], shares: dict[str, float]) -> None:
-    """Give dev and test an example of every label that could be expected there."""
-    counts = Counter(label for fact in facts for label in set(fact.labels))
-    for split, share in shares.items():
-        seen = {label for now, fact in zip(chosen, facts, strict=True) if now == split for label in fact.labels}
-        for label in sorted(label for label in counts if counts[label] * share >= 0.5):
-            train = (
-                [n for n, f in enumerate(facts) if label in f.labels and chosen[n] == "train"]
-                if label not in seen
-                else []
-            )
-            if len({facts[n].key for n in train}) > 1:
-                nearest = min(train, key=positions.__getitem__)
-                _move(nearest, split, chosen, positions, facts)
-                seen.update(facts[nearest].labels)
-
-
-def _keep_labels(chosen: list[str], positions: list[float], facts: list[Fact]) -> None:
-    """Give every label a training example."""
-    known = {label for split, fact in zip(chosen, facts, strict=True) if split == "train" for label in fact.labels}
-    last: dict[str, tuple[float, int]] = defaultdict(lambda: (-1.0, -1))
-    for number, fact in enumerate(facts):
-        for label in set(fact.labels) - known:
-            last[label] = max(last[label], (positions[number], number))
-    for _, number in last.values():
-        _move(number, "train", chosen, positions, facts)
-
-
-def _move(number: int, split: str, chosen: list[str], positions: list[float], facts: list[Fact]) -> None:
-    """Move an example, with all that have its input."""
-    for other, fact in enumerate(facts):
-        if positions[other] == positions[number] and fact.key == facts[number].key:
-            chosen[other] = split
+def _repair(mode: str, chosen: list[str], positions: list[float], facts: list[Fact], shares: dict[str, float]) -> None:
+    if mode in ("stratified", "random"):
+        lend.keep_labels(chosen, positions, facts)
+    if mode == "stratified":
+        lend.lend_labels(chosen, positions, facts, shares)
+    lend.fill(chosen, positions, facts, shares)
