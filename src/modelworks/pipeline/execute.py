@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime
+import errno
+import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -106,6 +108,13 @@ def _call(step: Step, work: Work) -> Mapping[str, object] | None:
     except ModelworksError as error:
         error.where = error.where or f"step {step.name}"
         raise
-    except (MemoryError, OSError) as error:
+    except Exception as error:
+        if not isinstance(error, MemoryError | OSError) and not _disk_full(error):
+            raise
         hint = "free some disk space or memory and run again: finished steps are kept"
         raise StepError(f"step {step.name} failed: {error}", where=f"step {step.name}", hint=hint) from error
+
+
+def _disk_full(error: Exception) -> bool:
+    """Whether a library's own exception stands for a full disk: many wrap the system's error and keep but its words."""
+    return any(os.strerror(code) in str(error) for code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
