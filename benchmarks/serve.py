@@ -1,6 +1,8 @@
 """The server against the in-process Predictor and against FastAPI + onnxruntime, on loopback, in one run.
 
-python benchmarks/serve.py          (needs wrk, torch and transformers; about three minutes)
+python benchmarks/serve.py [PART…]     (parts: start small compact minilm; all when left out, about three minutes)
+
+Needs wrk, torch and transformers.
 
 Three bundles: `minilm` (6 layers of 384), `small` (a tokenizer and a bag of embeddings) and `compact` (the n-gram
 recipe of the text family). Segments of all sides alternate, so that a busy machine slows them alike; figures are
@@ -84,18 +86,10 @@ def resident(pid: int) -> float:
 
 def load(server: tuple[int, int], clients: int, seconds: int, script: Path) -> Segment:
     """One segment of wrk: requests a second, and CPU seconds of the server a request."""
+    pid, port = server
     before = cpu_of(pid)
-    command = [
-        "wrk",
-        "-t1",
-        "--timeout",
-        "30s",
-        f"-c{clients}",
-        f"-d{seconds}s",
-        "-s",
-        str(script),
-        f"http://127.0.0.1:{port}/predict",
-    ]
+    options = ["-t1", "--timeout", "30s", f"-c{clients}", f"-d{seconds}s", "-s", str(script)]
+    command = ["wrk", *options, f"http://127.0.0.1:{port}/predict"]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert not re.search("Non-2xx|Socket errors", said), said
     requests = int(re.search(r"(\d+) requests in", said)[1])
@@ -207,38 +201,47 @@ def same_answers(texts: list[str], ports: tuple[int, int]) -> None:
 
 def starting(bundle: Path, times: int = 5) -> dict[str, float]:
     """Seconds from starting the command to the first answer, and memory then and after some requests."""
-    seconds, memory = [], 0.0
+    seconds, cpu, memory = [], [], 0.0
     for _ in range(times):
         began = time.perf_counter()
         with running([*OURS, str(bundle), "--port"], bundle.parent) as server:
             seconds.append(time.perf_counter() - began)
+            cpu.append(cpu_of(server[0]))
             load(server, 8, 1, wrk_script(bundle.parent, minilm.sentences(100)))
             memory = max(memory, resident(server[0]))
-    return {"ready_seconds_median": round(statistics.median(seconds), 3), "resident_mb": round(memory, 1)}
+    return {
+        "ready_seconds_median": round(statistics.median(seconds), 3), "ready_seconds_least": round(min(seconds), 3),
+        "ready_cpu_seconds": round(statistics.median(cpu), 3), "resident_mb": round(memory, 1),
+    }  # fmt: skip
+
+
+PARTS: dict[str, Callable[[Path], dict[str, Any]]] = {
+    "start": lambda folder: starting(compact.build(folder / "compact")),
+    "small": lambda folder: measure(make_text_bundle(folder / "small"), texts(), (32, 1), 2, 3, alone=False),
+    "compact": lambda folder: measure(compact.build(folder / "compact"), texts(), (32, 1), 2, 3, alone=False),
+    "minilm": lambda folder: measure(minilm.build(folder / "minilm"), texts(), (32,), 4, 4, alone=True),
+}
+BARS = {
+    "start": {"ready_seconds_median": 1.0, "resident_mb": 200},
+    "small, compact": {"clients 32 over fastapi": 4.0, "clients 1 over fastapi": 1.5, "cpu_ratio": 0.3},
+    "minilm": {"throughput over predictor": 0.95, "cpu over fastapi": 0.85},
+}
+
+
+def texts() -> list[str]:
+    return minilm.sentences(500)
 
 
 def main() -> None:
-    texts = minilm.sentences(500)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        small = make_text_bundle(folder / "s" / "small")
-        grams = compact.build(folder / "c" / "compact")
-        results = {
-            "start": starting(grams),
-            "small": measure(small, texts, (32, 1), 2, 4, alone=False),
-            "compact": measure(grams, texts, (32, 1), 2, 4, alone=False),
-            "minilm": measure(minilm.build(folder / "m" / "minilm"), texts, (32,), 5, 4, alone=True),
-        }
-    bars = {
-        "minilm": {"clients 32, throughput over predictor": 0.95, "clients 32, cpu over fastapi": 0.85},
-        "small, compact": {"clients 32": 4.0, "clients 1": 1.5, "cpu over fastapi": 0.3},
-        "start": {"ready_seconds": 1.0, "resident_mb": 200},
-    }
-    out = {"benchmark": "serve", "bars": bars, "results": results, "machine": describe()}
     path = HERE / "results" / "serve.json"
+    out: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {"benchmark": "serve", "results": {}}
+    for part in sys.argv[1:] or PARTS:
+        with tempfile.TemporaryDirectory() as name:
+            out["results"][part] = PARTS[part](Path(name)) | {"load_1m": describe()["load_1m"]}
+        print(part, json.dumps(out["results"][part], indent=1))
+    out |= {"bars": BARS, "machine": describe()}
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(out, indent=1) + "\n")
-    print(json.dumps(results, indent=1))
 
 
 if __name__ == "__main__":

@@ -217,9 +217,9 @@ async def load(port: int, clients: int, until: asyncio.Event, pause: float = 0.0
     return seen
 
 
-@pytest.mark.parametrize("pause", [0.0, 0.005])
-def test_sigterm_under_load_loses_no_request(start, bundle, pause):
-    server = start(bundle)
+@pytest.mark.parametrize(("pause", "inline"), [(0.0, True), (0.005, True), (0.0, False)])
+def test_sigterm_under_load_loses_no_request(start, tmp_path, pause, inline):
+    server = start(make_text_bundle(tmp_path / "bundle", selftest=inline))
 
     async def go() -> dict[str, int]:
         stop = asyncio.Event()
