@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from modelworks.contracts import metric as metrics
 from modelworks.contracts import task as tasks
 from modelworks.kinds import Entities, Entity, Example, Label, Labels, Scored, Span, Spans, Text
 from modelworks.stages.evaluate.calibration import calibration
 from modelworks.stages.evaluate.examples import SAMPLES, WORST, Gallery
+from modelworks.stages.evaluate.intervals import interval
 from modelworks.stages.evaluate.judge import Judgement, confusions, judge
 
 
@@ -37,6 +39,12 @@ def test_the_calibration_error_is_that_of_the_metric() -> None:
         right.append(hit)
     found = calibration(scores, right, 0.95, 500)
     assert np.isclose(found["ece"]["value"], metric.score(rows, np.ones((1, 500)))[0])
+    same = interval(metric, rows, 0.95, 500)
+    assert found["ece"] == {
+        "value": pytest.approx(same.value),
+        "low": pytest.approx(same.low),
+        "high": pytest.approx(same.high),
+    }
     assert found["ece"]["low"] <= found["ece"]["value"] <= found["ece"]["high"]
     assert sum(one["count"] for one in found["bins"]) == 500
     assert calibration([], [], 0.95, 500) == {"bins": [], "ece": {}}

@@ -1,8 +1,8 @@
 """Do scores mean what they say? Reliability in equal bins and the expected calibration error.
 
 Expected calibration error: the mean over decisions of |accuracy - mean score| of their bin (Naeini et al., AAAI 2015,
-with the equal-width bins (low, high] of Guo et al., ICML 2017, as in the metric `ece`), with a percentile interval.
-Entities that were missed carry no score and are not counted.
+with the equal-width bins (low, high] of Guo et al., ICML 2017, as in the metric `ece`). Its interval is that of any
+other score. Entities that were missed carry no score and are not counted.
 """
 
 from __future__ import annotations
@@ -12,11 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from modelworks.stages.evaluate.intervals import weights
+from modelworks.contracts.metric import additive
+from modelworks.stages.evaluate.intervals import interval
 
 BINS = 15
-_MOST = 20_000
-"""Decisions the interval is drawn from; a regular sample of them beyond that."""
 
 
 def calibration(scores: Sequence[float], right: Sequence[bool], confidence: float, resamples: int) -> dict[str, Any]:
@@ -26,12 +25,11 @@ def calibration(scores: Sequence[float], right: Sequence[bool], confidence: floa
     given, correct = np.asarray(scores, np.float64), np.asarray(right, np.float64)
     index = np.clip(np.ceil(given * BINS).astype(int) - 1, 0, BINS - 1)
     bins = [_bin(number, given[index == number], correct[index == number]) for number in range(BINS)]
-    step = -(-len(given) // _MOST)
-    draws = _draws(given[::step], correct[::step], index[::step], resamples)
-    low, high = np.quantile(draws, [(1 - confidence) / 2, (1 + confidence) / 2])
-    gaps = np.bincount(index, weights=correct - given, minlength=BINS)
-    value = float(np.abs(gaps).sum() / len(given))
-    return {"bins": bins, "ece": {"value": value, "low": float(min(low, value)), "high": float(max(high, value))}}
+    statistics = np.zeros((len(given), BINS + 1))
+    statistics[np.arange(len(given)), index] = given - correct
+    statistics[:, BINS] = 1
+    found = interval(_Ece(), list(statistics), confidence, resamples)
+    return {"bins": bins, "ece": {"value": found.value, "low": found.low, "high": found.high}}
 
 
 def _bin(number: int, given: np.ndarray, correct: np.ndarray) -> dict[str, Any]:
@@ -41,8 +39,8 @@ def _bin(number: int, given: np.ndarray, correct: np.ndarray) -> dict[str, Any]:
     return {**ends, "score": float(given.mean()), "accuracy": float(correct.mean())}
 
 
-def _draws(given: np.ndarray, correct: np.ndarray, index: np.ndarray, resamples: int) -> np.ndarray:
-    gaps = np.zeros((len(given), BINS))
-    gaps[np.arange(len(given)), index] = correct - given
-    chunks = weights(len(given), min(resamples, 500), seed=1)
-    return np.concatenate([np.abs(chunk @ gaps).sum(axis=1) / len(given) for chunk in chunks])
+class _Ece:
+    """The score over decisions, in the shape that `interval` asks of a metric."""
+
+    floor, ceiling = 0.0, 1.0
+    score = staticmethod(additive(lambda sums: np.abs(sums[:, :BINS]).sum(axis=1) / sums[:, BINS]))

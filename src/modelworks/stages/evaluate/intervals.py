@@ -8,9 +8,10 @@ call: the same statistics give the same interval for ever.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
+from typing import Protocol
 
 import numpy as np
 
@@ -21,6 +22,17 @@ _CHUNK = 4_000_000
 """Weights made at once (float64: 32 MB)."""
 _JACKKNIFE = 3000
 """Most examples for which the acceleration is estimated; beyond, BCa and percentile intervals agree closely."""
+
+
+class Score(Protocol):
+    """What an interval needs of a metric: see contracts.metric.Metric."""
+
+    @property
+    def score(self) -> Callable[[Sequence[np.ndarray], np.ndarray], np.ndarray]: ...
+    @property
+    def floor(self) -> float: ...
+    @property
+    def ceiling(self) -> float: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +67,13 @@ def weights(n: int, resamples: int, seed: int = 0) -> Iterator[np.ndarray]:
         yield np.stack([np.bincount(generator.integers(0, n, n), minlength=n) for _ in range(count)]).astype(np.float64)
 
 
-def draw(metric: Metric, statistics: Sequence[np.ndarray], resamples: int, seed: int = 0) -> np.ndarray:
+def draw(metric: Score, statistics: Sequence[np.ndarray], resamples: int, seed: int = 0) -> np.ndarray:
     """Bootstrap scores, float64 [resamples]; NaN where a resample leaves the score undefined."""
     packed = _pack(statistics)
     return np.concatenate([metric.score(packed, chunk) for chunk in weights(len(statistics), resamples, seed)])
 
 
-def point(metric: Metric, statistics: Sequence[np.ndarray]) -> float:
+def point(metric: Score, statistics: Sequence[np.ndarray]) -> float:
     """The score of these examples, NaN when there are none."""
     if not len(statistics):
         return float("nan")
@@ -69,7 +81,7 @@ def point(metric: Metric, statistics: Sequence[np.ndarray]) -> float:
 
 
 def interval(
-    metric: Metric, statistics: Sequence[np.ndarray], confidence: float, resamples: int, seed: int = 0
+    metric: Score, statistics: Sequence[np.ndarray], confidence: float, resamples: int, seed: int = 0
 ) -> Interval:
     """The score and its two-sided interval."""
     value = point(metric, statistics)
@@ -120,7 +132,7 @@ def _pack(statistics: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
     return np.stack(arrays) if same else arrays  # type: ignore[return-value]
 
 
-def _jackknife(metric: Metric, statistics: Sequence[np.ndarray]) -> np.ndarray:
+def _jackknife(metric: Score, statistics: Sequence[np.ndarray]) -> np.ndarray:
     """Leave-one-out scores, float64 [n]; empty when there are too many examples."""
     n = len(statistics)
     if n > _JACKKNIFE:
@@ -154,7 +166,7 @@ def _exact(n: int, alpha: float) -> float:
     return float(1 - alpha ** (1 / n))
 
 
-def _degenerate(metric: Metric, value: float, n: int, alpha: float) -> Interval:
+def _degenerate(metric: Score, value: float, n: int, alpha: float) -> Interval:
     """All resamples agree (every example right, or every one wrong): the exact bound for no event in n trials, since
     the bootstrap would claim certainty."""
     slack = _exact(n, alpha) * (metric.ceiling - metric.floor)
