@@ -84,3 +84,8 @@ def test_missing_file(tmp_path) -> None:
 
 def test_schema_can_be_published() -> None:
     assert "properties" in str(msgspec.json.schema(Project))
+
+
+def test_an_override_that_is_no_yaml_is_text() -> None:
+    text = "name: a\ntask: sentiment-analysis\ndata: {source: x.csv}\n"
+    assert parse_project(text, overrides=("gate.accuracy=>= 0.4",)).gate == {"accuracy": ">= 0.4"}

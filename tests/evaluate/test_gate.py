@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from modelworks.contracts import metric as metrics
+from modelworks.contracts import task as tasks
 from modelworks.core.config import Evaluate
 from modelworks.core.errors import ConfigError
 from modelworks.stages.evaluate import conditions
-from modelworks.stages.evaluate.gate import Side, decide, markdown
+from modelworks.stages.evaluate.gate import Side, check, decide, markdown
 from modelworks.stages.evaluate.statistics import Table
 
 ACCURACY = metrics.find("accuracy")
@@ -93,6 +94,15 @@ def test_faults_say_where_and_what(rules, seen, hint) -> None:
     assert caught.value.where.startswith("gate")
     assert seen in str(caught.value)
     assert hint in str(caught.value)
+
+
+def test_a_gate_is_checked_before_anything_runs() -> None:
+    task = tasks.find("sentiment-analysis")
+    check({"accuracy": ">= 0.8", "robustness.typos": "<= 0.1", "p95_ms": "< 9", "champion": "no worse"}, task)
+    check({"slices": {"whatever": "no worse"}}, task)
+    with pytest.raises(ConfigError) as caught:
+        check({"acuracy": ">= 0.8"}, task)
+    assert "did you mean 'accuracy'" in str(caught.value)
 
 
 def test_without_conditions_or_champion() -> None:

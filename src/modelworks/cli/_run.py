@@ -9,11 +9,13 @@ import click
 import msgspec
 
 from modelworks.cli import _project, _show
+from modelworks.contracts import task as tasks
 from modelworks.core import config, registry
 from modelworks.core.errors import GateFailed
 from modelworks.core.progress import Progress
 from modelworks.pipeline.execute import Executor
 from modelworks.pipeline.store import Record
+from modelworks.stages.evaluate import gate
 
 
 def work(
@@ -21,6 +23,7 @@ def work(
 ) -> Executor:
     """Run all that is to do; gives the executor of the finished plan."""
     orders = registry.leaf("modelworks.adapters.engines", engine or settings.engine, "ENGINE")
+    gate.check(settings.gate, tasks.find(settings.task))
     with _show.progress() as progress:
         _, executor = _project.executor(overrides, progress)
         plan = executor.plan if until is None else _project.until(executor.plan, until)

@@ -203,7 +203,10 @@ def _override(value: dict[str, Any], text: str) -> None:
         value = value.setdefault(key, {})
         if not isinstance(value, dict):
             raise ConfigError("an override goes through a key that holds no mapping", where="--set", seen=text)
-    value[last] = yaml.load(given, Loader=_loader())  # noqa: S506 (a SafeLoader)
+    try:
+        value[last] = yaml.load(given, Loader=_loader())  # noqa: S506 (a SafeLoader)
+    except yaml.YAMLError:
+        value[last] = given  # as in --set 'gate.accuracy=>= 0.4', which is no YAML without quotes
 
 
 def _keys(struct: type[Struct]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,10 @@ import msgspec
 
 from modelworks.contracts import metric as metrics
 from modelworks.contracts.step import Work
+from modelworks.contracts.task import Task
 from modelworks.core import files
 from modelworks.core.config import Evaluate
-from modelworks.core.errors import StoreError
+from modelworks.core.errors import ConfigError, StoreError
 from modelworks.stages.evaluate import conditions, paired, statistics
 from modelworks.stages.evaluate.conditions import Gate, SliceRule, Threshold
 from modelworks.stages.evaluate.paired import Comparison
@@ -70,6 +72,13 @@ def run(work: Work) -> dict[str, Any]:
     files.write_bytes(work.output / "verdict.md", markdown(verdict).encode())
     files.write_bytes(work.output / "report.html", page(work.inputs, plain).encode())
     return {"passed": verdict.passed, "words": verdict.words}
+
+
+def check(gate: Mapping[str, Any], task: Task) -> None:
+    """Raise ConfigError for a gate that cannot be decided, before anything is trained. Names of slices are known only
+    when there is a report."""
+    robust = [f"robustness.{name}" for name in task.perturbations]
+    conditions.parse(gate, [*task.metrics, "ece", *robust, *COSTS], task.metrics)
 
 
 def read(folder: Path) -> Side:
@@ -226,8 +235,6 @@ def _slice_checks(asked: Gate, candidate: Side, champion: Side | None, settings:
 
 def _places(rule: SliceRule, entries: list[dict[str, Any]]) -> list[int]:
     """Positions of the slices a rule speaks of; a ConfigError when there is none."""
-    from modelworks.core.errors import ConfigError
-
     given = [i for i, one in enumerate(entries) if not one.get("found")]
     places = [i for i in given if rule.column in (None, entries[i]["column"])]
     places = [i for i in places if rule.value in (None, entries[i]["value"])]
