@@ -15,8 +15,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -119,13 +120,13 @@ def _schema(input: str, target: str) -> Any:
 def _batches(examples: Iterable[Example], schema: Any, input: str, target: str) -> Iterator[Any]:
     import pyarrow as pa
 
-    source_type, goal_type = native(input, "input")[1], native(target, "target")[1]
+    source, goal = _celler(input, native(input, "input")[1]), _celler(target, native(target, "target")[1])
     for chunk in _chunks(iter(examples)):
         columns: list[list[Any]] = [
             [example.id for example in chunk],
             [example.split for example in chunk],
-            [_cell(example.input, source_type) for example in chunk],
-            [None if example.target is None else _cell(example.target, goal_type) for example in chunk],
+            [source(example.input) for example in chunk],
+            [None if example.target is None else goal(example.target) for example in chunk],
             [msgspec.json.encode(dict(example.meta)).decode() if example.meta else "" for example in chunk],
             [example.where for example in chunk],
             [content(example.input) for example in chunk],
@@ -144,10 +145,12 @@ def _chunks(examples: Iterator[Example]) -> Iterator[list[Example]]:
         yield chunk
 
 
-def _cell(value: Kind, native_type: type | None) -> Any:
+def _celler(kind: str, native_type: type | None) -> Callable[[Kind], Any]:
+    """How a value of a kind becomes a cell."""
     if native_type is None:
-        return msgspec.json.encode(value).decode()
-    return getattr(value, msgspec.structs.fields(type(value))[0].name)
+        encode = msgspec.json.Encoder().encode
+        return lambda value: encode(value).decode()
+    return attrgetter(msgspec.structs.fields(KINDS[kind])[0].name)
 
 
 def value(cls: type[Kind], native_type: type | None, cell: Any) -> Kind:
