@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +101,7 @@ def _chosen(sources: Sources, found: Findings, progress: Progress) -> Iterator[E
         if number not in found.left_out:
             if number % STRIDE == 0:
                 progress.advance(STRIDE)
-            yield replace(one, split=found.splits[number])
+            yield Example(one.id, one.input, one.target, one.meta, found.splits[number], one.where)
 
 
 def _stop_for_faults(faults: Sequence[Bad], total: int, skip: bool) -> None:

@@ -45,7 +45,7 @@ class Sources:
                     id_ = where if unit.name in self._twice and one.id.startswith(f"{unit.name}:") else one.id
                     seen[id_] += 1
                     id_ = id_ if seen[id_] == 1 else f"{id_}#{seen[id_]}"
-                    yield replace(one, id=id_, where=where, split=given or one.split or named)
+                    yield Example(id_, one.input, one.target, one.meta, given or one.split or named, where)
 
     def columns(self) -> list[dict[str, Any]]:
         """For each file: path, format, field -> column."""
