@@ -78,7 +78,7 @@ def check(gate: Mapping[str, Any], task: Task) -> None:
     """Raise ConfigError for a gate that cannot be decided, before anything is trained. Names of slices are known only
     when there is a report."""
     robust = [f"robustness.{name}" for name in task.perturbations]
-    conditions.parse(gate, [*task.metrics, "ece", *robust, *COSTS], task.metrics)
+    conditions.parse(gate, list(dict.fromkeys([*task.metrics, "ece", *robust, *COSTS])), task.metrics)
 
 
 def read(folder: Path) -> Side:

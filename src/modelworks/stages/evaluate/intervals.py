@@ -69,7 +69,7 @@ def weights(n: int, resamples: int, seed: int = 0) -> Iterator[np.ndarray]:
 
 def draw(metric: Score, statistics: Sequence[np.ndarray], resamples: int, seed: int = 0) -> np.ndarray:
     """Bootstrap scores, float64 [resamples]; NaN where a resample leaves the score undefined."""
-    packed = _pack(statistics)
+    packed = pack(statistics)
     return np.concatenate([metric.score(packed, chunk) for chunk in weights(len(statistics), resamples, seed)])
 
 
@@ -77,7 +77,7 @@ def point(metric: Score, statistics: Sequence[np.ndarray]) -> float:
     """The score of these examples, NaN when there are none."""
     if not len(statistics):
         return float("nan")
-    return float(metric.score(_pack(statistics), np.ones((1, len(statistics))))[0])
+    return float(metric.score(pack(statistics), np.ones((1, len(statistics))))[0])
 
 
 def interval(
@@ -107,7 +107,7 @@ def difference(
     """Paired bootstrap of (candidate - champion) over the same examples; two-sided percentile bounds."""
     sign = 1.0 if metric.higher_is_better else -1.0
     value = sign * (point(metric, candidate) - point(metric, champion))
-    mine, theirs = _pack(candidate), _pack(champion)
+    mine, theirs = pack(candidate), pack(champion)
     chunks = weights(len(candidate), resamples, seed)
     draws = sign * np.concatenate([metric.score(mine, chunk) - metric.score(theirs, chunk) for chunk in chunks])
     draws = draws[np.isfinite(draws)]
@@ -123,7 +123,7 @@ def detectable(error: float, alpha: float, power: float = 0.8) -> float:
     return (_NORMAL.inv_cdf(1 - alpha) + _NORMAL.inv_cdf(power)) * error
 
 
-def _pack(statistics: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
+def pack(statistics: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
     """One array when all statistics have one shape: metrics stack them anyway, and this is done once."""
     if isinstance(statistics, np.ndarray):
         return statistics
@@ -137,7 +137,7 @@ def _jackknife(metric: Score, statistics: Sequence[np.ndarray]) -> np.ndarray:
     n = len(statistics)
     if n > _JACKKNIFE:
         return np.zeros(0)
-    packed, rows, scores = _pack(statistics), max(1, _CHUNK // n), []
+    packed, rows, scores = pack(statistics), max(1, _CHUNK // n), []
     for start in range(0, n, rows):
         left = np.ones((min(rows, n - start), n))
         left[np.arange(len(left)), start + np.arange(len(left))] = 0
