@@ -256,6 +256,19 @@ def test_reading_stops_while_too_many_answers_are_owed():
     assert transport.reading
 
 
+def test_requests_of_one_read_cannot_pile_up_answers_that_are_not_read():
+    class Blocked(Transport):
+        def write(self, data: bytes) -> None:
+            super().write(data)
+            connection.pause_writing()  # as a transport does whose buffer is full
+
+    connection, transport = Connection(Host(echo, Limits(pipeline=5))), Blocked()
+    connection.connection_made(transport)
+    connection.data_received(GET * 1000)
+    assert transport.aborted
+    assert len(bodies(bytes(transport.out))) == 6
+
+
 def test_one_connection_too_many_is_told_so():
     host = Host(echo, Limits(connections=1))
     first, second = Transport(), Transport()

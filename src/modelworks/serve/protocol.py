@@ -40,7 +40,7 @@ class Limits:
     linger_seconds: float = 2.0
     connections: int = 16_384
     pipeline: int = 64
-    """Answers a connection may owe before it is not read from."""
+    """Answers a connection may owe before it is not read from, or leave unread before it is cut off."""
 
 
 class Host:
@@ -123,6 +123,7 @@ class Connection(asyncio.Protocol):
         self._fault: RequestError | None = None
         self._reading = self._in_body = self._lingering = self._ended = False
         self._paused = self._blocked = self._finished = False
+        self._unread = 0
         self._begin()
 
     # Transport
@@ -175,7 +176,7 @@ class Connection(asyncio.Protocol):
         self._pause(True)
 
     def resume_writing(self) -> None:
-        self._blocked = False
+        self._blocked, self._unread = False, 0
         self._pause(len(self._slots) > self.limits.pipeline)
         self._rest()
 
@@ -230,7 +231,11 @@ class Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         self._reading = self._in_body = False
         self._unparsed = 0
-        if self._finished or (self._slots and self._slots[-1].last):
+        if self._ended or self._finished or (self._slots and self._slots[-1].last):
+            return
+        self._unread += self._blocked
+        if self._unread > self.limits.pipeline:  # one read may hold thousands of requests: none is left unbounded
+            self.abort()
             return
         slot = _Slot()
         slot.last = not self._parser.should_keep_alive() or self.host.draining
