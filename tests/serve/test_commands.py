@@ -204,3 +204,9 @@ def test_a_bundle_is_found_by_folder_zip_channel_and_id(project, text_bundle, tm
         assert _bundles.resolve(text).exists()
     with pytest.raises(ConfigError, match="did you mean 'champion'"):
         _bundles.resolve("champoin")
+
+
+def test_outside_a_project_a_bundle_is_a_path(project):
+    with pytest.raises(ConfigError, match="no bundle 'champion' here") as caught:
+        _bundles.resolve("champion")
+    assert "folder or a .zip" in str(caught.value)

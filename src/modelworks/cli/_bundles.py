@@ -15,7 +15,7 @@ def resolve(text: str, project: Path | None = None) -> Path:
         return path
     if (path / "bundle" / "manifest.json").is_file():  # an artifact folder of the store
         return path / "bundle"
-    project = project or config.find_project()
+    project = project or _project(text)
     known = lock.read(project)
     pin = known.pin(text)
     if pin is not None:
@@ -31,3 +31,14 @@ def resolve(text: str, project: Path | None = None) -> Path:
         allowed=["a folder", "a .zip", *known.channels, *(pin.bundle[:12] for pin in known.releases)],
         hint=f"did you mean {close!r}?" if close else "modelworks release list",
     )
+
+
+def _project(text: str) -> Path:
+    try:
+        return config.find_project()
+    except ConfigError as error:
+        raise ConfigError(
+            f"there is no bundle {text!r} here, and no project whose channel or release it could be",
+            where=error.where, seen=text, allowed="a folder or a .zip of a bundle",
+            hint="go to the folder of a project, or name a bundle",
+        ) from error  # fmt: skip
