@@ -33,7 +33,7 @@ def side(right: np.ndarray, name: str = "candidate", ids: str = "e", signature: 
         "calibration": {"bins": [], "ece": {"value": 0.04, "low": 0.03, "high": 0.05}},
         "robustness": [{"perturbation": "typos", "drop": {"value": 0.08, "low": 0.05, "high": 0.1}}],
         "slices": [
-            {"column": "length", "value": v, "examples": N // 2, "found": False, "scores": {"accuracy": score}}
+            {"column": "length", "value": v, "examples": N // 2, "given": True, "scores": {"accuracy": score}}
             for v in ("1–10", "11–90")
         ],
     }  # fmt: skip

@@ -27,6 +27,15 @@ def test_entities_are_matched_once_and_exactly() -> None:
     assert counted[None, "place"] == counted["person", None] == 1
 
 
+def test_nothing_to_find_and_nothing_found_is_no_error() -> None:
+    gallery, empty = Gallery(), Entities(())
+    gallery.add(Example("a", Text("x"), Spans(())), empty, judge(empty, Spans(())), 1.0)
+    assert not gallery.worst
+    assert judge(empty, Label("x")) is None
+    gallery.add(Example("b", Text("x"), Label("x")), empty, None, 0.7)
+    assert [rank for rank, *_ in gallery.worst] == [0.7]
+
+
 def test_the_calibration_error_is_that_of_the_metric() -> None:
     generator = np.random.default_rng(0)
     metric, rows, scores, right = metrics.find("ece"), [], [], []

@@ -36,6 +36,14 @@ def test_given_slices() -> None:
         assert (np.sum(parts, axis=0) == 1).all()
 
 
+def test_examples_without_a_label_are_no_slice_by_label() -> None:
+    kept = Traits()
+    for i in range(60):
+        kept.add(10, ["a"] if i % 2 else [], {"source": "s"} if i % 3 else {})
+    slices = {(one.column, one.value) for one in given(kept, ("label", "source"), ())}
+    assert slices == {("label", "a"), ("source", "s"), ("source", "(none)")}
+
+
 def test_an_unknown_column_names_the_nearest() -> None:
     kept, _ = traits(30)
     with pytest.raises(ConfigError) as caught:

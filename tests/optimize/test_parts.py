@@ -55,6 +55,12 @@ def test_slower_int8_is_said_in_words() -> None:
     assert "1.50× slower" in rows[1]["why"]
 
 
+def test_a_lucky_round_decides_nothing() -> None:
+    rows = [row("original", 10), {**row("lucky", 8), "p50_won": 0.5}, {**row("steady", 9), "p50_won": 1.0}]
+    assert choose(rows, "latency", 0.99) == "steady"
+    assert "noise" in rows[1]["why"]
+
+
 def test_other_aims() -> None:
     rows = [row("original", 10), row("small", 20, size=3e6), row("wide", 12, rate=300)]
     assert choose(rows, "size", 0.99) == "small"

@@ -24,19 +24,19 @@ _Shown = tuple[Example, Kind]
 
 @dataclass(slots=True)
 class Gallery:
-    """Picks examples from a stream. Worst: the surest wrong decision first; where decisions carry no score, the
-    lowest score of the example alone."""
+    """Picks examples from a stream. Worst: the surest wrong decision first; for kinds without single decisions,
+    the lowest score of the example alone."""
 
     worst: list[tuple[float, int, _Shown]] = field(default_factory=list)
     samples: list[_Shown] = field(default_factory=list)
     _number: Any = field(default_factory=itertools.count)
     _generator: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
 
-    def add(self, example: Example, prediction: Kind, judgements: Sequence[Judgement], badness: float) -> None:
-        """`badness` in [0, 1] ranks examples whose decisions carry no score."""
+    def add(self, example: Example, prediction: Kind, judgements: Sequence[Judgement] | None, badness: float) -> None:
+        """`badness` in [0, 1] ranks examples that hold no single decisions (`judgements` is None)."""
         number = next(self._number)
-        wrong = [one.score if one.score is not None else 0.0 for one in judgements if not one.right]
-        rank = max(wrong) if wrong else (badness if not judgements else 0.0)
+        wrong = [one.score if one.score is not None else 0.0 for one in judgements or () if not one.right]
+        rank = max(wrong) if wrong else (badness if judgements is None else 0.0)
         if wrong or rank > 0:
             push = heapq.heappushpop if len(self.worst) >= WORST else heapq.heappush
             push(self.worst, (rank, -number, (example, prediction)))

@@ -235,7 +235,7 @@ def _slice_checks(asked: Gate, candidate: Side, champion: Side | None, settings:
 
 def _places(rule: SliceRule, entries: list[dict[str, Any]]) -> list[int]:
     """Positions of the slices a rule speaks of; a ConfigError when there is none."""
-    given = [i for i, one in enumerate(entries) if not one.get("found")]
+    given = [i for i, one in enumerate(entries) if one["given"]]
     places = [i for i in given if rule.column in (None, entries[i]["column"])]
     places = [i for i in places if rule.value in (None, entries[i]["value"])]
     if not places and (rule.column or given):
@@ -299,6 +299,8 @@ def _slice_words(
     if not compared:
         return f"no slice has {paired.LEAST} shared examples: nothing to compare"
     if not worse:
+        if all(found.identical for _, found in compared):
+            return f"equal to the champion in all {len(compared)} slices"
         weakest = max(found.detectable for _, found in compared)
         return (
             f"none of {len(compared)} slices is shown to be worse by more than the margin"

@@ -1,12 +1,12 @@
 """Single decisions of a prediction held against the target: what confusions, calibration and worst errors count.
 
-Only kinds are looked at, never tasks. A kind that is not in the table yields no judgements, and the report then goes
+Only kinds are looked at, never tasks. A kind that is not in the table yields None, and the report then goes
 without those three parts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import singledispatch
 
@@ -24,23 +24,23 @@ class Judgement:
 
 
 @singledispatch
-def judge(prediction: Kind, target: Kind) -> list[Judgement]:
-    """The decisions of one prediction, in its order."""
-    return []
+def judge(prediction: Kind, target: Kind) -> list[Judgement] | None:
+    """The decisions of one prediction, in its order; None for kinds that hold no single decisions."""
+    return None
 
 
 @judge.register
-def _labels(prediction: Labels, target: Kind) -> list[Judgement]:
+def _labels(prediction: Labels, target: Kind) -> list[Judgement] | None:
     if not isinstance(target, Label):
-        return []
+        return None
     right = prediction.label == target.label
     return [Judgement(target.label, prediction.label, prediction.score, right)]
 
 
 @judge.register
-def _entities(prediction: Entities, target: Kind) -> list[Judgement]:
+def _entities(prediction: Entities, target: Kind) -> list[Judgement] | None:
     if not isinstance(target, Spans):
-        return []
+        return None
     left = list(target.spans)
     found = [_entity(entity, left) for entity in prediction.entities]
     return [*found, *(Judgement(span.label, None, None, False) for span in left)]
@@ -62,7 +62,7 @@ def _shared(entity: Entity, span: Span) -> float:
     return max(0, inside) / (max(entity.end, span.end) - min(entity.start, span.start))
 
 
-def confusions(judgements: Iterator[Judgement] | list[Judgement]) -> list[dict[str, object]]:
+def confusions(judgements: Iterable[Judgement]) -> list[dict[str, object]]:
     """Counts of (truth, predicted), most frequent first; None is "nothing there"."""
     counts: dict[tuple[str | None, str | None], int] = {}
     for one in judgements:

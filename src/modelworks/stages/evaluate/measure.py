@@ -110,8 +110,8 @@ def _watch(predictor: Predictor, scorers: list[Metric], stream: Iterator[Example
             seen.columns[metric.name].append(np.asarray(kept, np.float64))
         seen.traits.add(example.input.size(), target.labels(), example.meta)
         found = judge(prediction, target)
-        seen.judgements.extend(found)
-        seen.gallery.add(example, prediction, found, _badness(scorers[0], seen) if not found else 0.0)
+        seen.judgements.extend(found or ())
+        seen.gallery.add(example, prediction, found, _badness(scorers[0], seen) if found is None else 0.0)
         progress.advance()
     return seen
 
@@ -128,15 +128,17 @@ def _badness(metric: Metric, seen: _Seen) -> float:
 
 def _slices(seen: _Seen, task: Task, scorers: list[Metric], settings: Evaluate) -> tuple[Table, list[dict[str, Any]]]:
     given = slices.given(seen.traits, task.slices, settings.slices)
-    bad = slices.found(given, scorers[0], seen.columns[scorers[0].name])
+    bad = {(one.column, one.value): one for one in slices.found(given, scorers[0], seen.columns[scorers[0].name])}
+    known = {(one.column, one.value) for one in given}
+    every = [*given, *(one for key, one in bad.items() if key not in known)]
     entries = []
-    for number, one in enumerate([*given, *bad]):
-        where = np.flatnonzero(one.members)
-        entry = {"column": one.column, "value": one.value, "examples": len(where), "found": number >= len(given)}
-        entry |= {"p": one.p} if one.p is not None else {}
+    for one in every:
+        key, where = (one.column, one.value), np.flatnonzero(one.members)
+        entry = {"column": one.column, "value": one.value, "examples": len(where), "given": key in known}
+        entry |= {"found": key in bad, "p": bad[key].p if key in bad else None}
         entries.append({**entry, "scores": scores(scorers, seen.columns, where, settings)})
     n = len(seen.ids)
-    members = np.stack([one.members for one in (*given, *bad)]) if entries else np.zeros((0, n), bool)
+    members = np.stack([one.members for one in every]) if every else np.zeros((0, n), bool)
     return Table(tuple(seen.ids), seen.columns, members), entries
 
 

@@ -78,7 +78,9 @@ def _column(name: str, traits: Traits) -> list[Slice]:
     kept = sorted(counts, key=lambda value: (-counts[value], value))[:VALUES]
     slices = [Slice(name, value, np.fromiter((value in one for one in values), bool, n)) for value in kept]
     none = np.fromiter((not one for one in values), bool, n)
-    return [*slices, *([Slice(name, "(none)", none)] if none.any() and counts else [])]
+    if name == "label" or not counts or not none.any():
+        return slices  # without a label there is nothing to score by label
+    return [*slices, Slice(name, "(none)", none)]
 
 
 def _numbers(values: Sequence[tuple[str, ...]]) -> np.ndarray | None:

@@ -12,6 +12,8 @@ AIMS = {"latency": ("p50_ms", -1), "throughput": ("throughput", 1), "size": ("si
 WORDS = {"p50_ms": ("faster", "slower"), "throughput": ("faster", "slower"), "size": ("smaller", "larger")}
 GAIN = 0.05
 """A variant must beat the original by this share: less is noise, and the original is what was trained."""
+STEADY = 0.75
+"""Share of the rounds in which the winner must beat the original."""
 ORIGINAL = "original"
 Row = dict[str, Any]
 
@@ -28,7 +30,7 @@ def choose(rows: Sequence[Row], aim: str, keep: float) -> str:
     """The winner's name. Writes `chosen` and `why` into every row."""
     figure, sign = AIMS[aim]
     original = next(row for row in rows if row["variant"] == ORIGINAL)
-    fit = [row for row in rows if row is original or not _unfit(row, keep)]
+    fit = [row for row in rows if row is original or (not _unfit(row, keep) and _steady(row, figure))]
     best = max(fit, key=lambda row: sign * row[figure])
     winner = best if _gain(best, original, figure, sign) >= GAIN else original
     for row in rows:
@@ -45,6 +47,12 @@ def _unfit(row: Row, keep: float) -> str:
     if row["kept"] < keep:
         return f"keeps {row['kept']:.1%} of the metric, {keep:.1%} is asked"
     return ""
+
+
+def _steady(row: Row, figure: str) -> bool:
+    """Whether it beat the original in most rounds, so that one quiet moment of a busy machine decides nothing."""
+    won = row.get({"p50_ms": "p50_won"}.get(figure, f"{figure}_won"), 1.0)
+    return bool(won >= STEADY)
 
 
 def _gain(row: Row, original: Row, figure: str, sign: int) -> float:
@@ -67,6 +75,8 @@ def _why(row: Row, winner: Row, original: Row, aim: str, keep: float) -> str:
         return f"{said} than the original, keeps {row['kept']:.1%} of the metric"
     if abs(gain) < GAIN:
         return f"no {WORDS[figure][0]} here than the original"
+    if gain > 0 and not _steady(row, figure):
+        return f"{said} here than the original, but not in every round: noise"
     return f"{said} here than the original" + ("" if gain < 0 else f", {winner['variant']} is better still")
 
 

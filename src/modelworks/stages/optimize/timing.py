@@ -17,7 +17,7 @@ from modelworks.kinds import Kind
 if TYPE_CHECKING:
     from modelworks.bundle import Predictor
 
-ROUNDS = 5
+ROUNDS = 9
 SINGLES = 24
 """Most single requests a round."""
 BATCHES = (1, 2, 4, 8, 16, 32)
@@ -27,7 +27,8 @@ def time_all(
     predictors: Mapping[str, Predictor], inputs: Sequence[Kind], seconds: float
 ) -> dict[str, dict[str, float]]:
     """Name -> p50_ms and p95_ms of single requests, and throughput (examples a second, all cores at work) of batches;
-    about `seconds` for all together."""
+    about `seconds` for all together. `p50_won` and `throughput_won` are shares of the rounds in which it beat the
+    first one."""
     singles = _affordable(predictors, inputs, seconds)
     share = seconds / (2 * ROUNDS * len(predictors))
     rounds: dict[str, list[tuple[list[float], float]]] = {name: [] for name in predictors}
@@ -35,7 +36,8 @@ def time_all(
         for name in _turned(list(predictors), turn):
             sample = [inputs[(turn * singles + i) % len(inputs)] for i in range(singles)]
             rounds[name].append((_singles(predictors[name], sample), _throughput(predictors[name], sample, share)))
-    return {name: _summary(found) for name, found in rounds.items()}
+    first = next(iter(rounds.values()))
+    return {name: {**_summary(found), **_steady(found, first)} for name, found in rounds.items()}
 
 
 def curve(predictor: Predictor, inputs: Sequence[Kind], rounds: int = 3) -> list[tuple[int, float]]:
@@ -111,6 +113,14 @@ def _lane(predictor: Predictor, inputs: Sequence[Kind], until: float) -> int:
 def cores() -> int:
     """Processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _steady(rounds: list[tuple[list[float], float]], first: list[tuple[list[float], float]]) -> dict[str, float]:
+    pairs = list(zip(rounds, first, strict=True))
+    return {
+        "p50_won": sum(median(mine) < median(theirs) for (mine, _), (theirs, _) in pairs) / len(pairs),
+        "throughput_won": sum(mine > theirs for (_, mine), (_, theirs) in pairs) / len(pairs),
+    }
 
 
 def _summary(rounds: list[tuple[list[float], float]]) -> dict[str, float]:

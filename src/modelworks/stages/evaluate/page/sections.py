@@ -165,7 +165,7 @@ def decisions(data: Data) -> str:
         )
         body = charts.reliability(data.report["calibration"]["bins"])
         parts.append(_card("calibration", "Calibration", note, body))
-    small = len(data.report["labels"]) <= 8 and len(parts) == 2
+    small = len(data.report["labels"]) <= 4 and len(parts) == 2
     return f'<div class="two">{"".join(parts)}</div>' if small else "".join(parts)
 
 
