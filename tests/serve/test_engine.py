@@ -86,6 +86,27 @@ def test_inline_requests_of_one_turn_share_a_batch():
     assert predictor.batches == [["a", "b", "c", "d"], ["e"]]
 
 
+def test_a_lone_client_is_answered_at_once_until_it_has_company():
+    async def go():
+        predictor = Slow()
+        engine = Engine(predictor, Plan(inline=True))
+        await engine.submit([Text("first")])
+        for _ in range(3):
+            await asyncio.sleep(0)
+            assert engine.submit([Text("alone")]).done
+        company = [engine.submit([Text(text)]) for text in "abc"]
+        assert not any(pending.done for pending in company)
+        for pending in company:
+            await pending
+        assert predictor.batches[-1] == ["a", "b", "c"]
+        together = [engine.submit([Text(text)]) for text in "de"]
+        for pending in together:
+            await pending
+        assert predictor.batches[-1] == ["d", "e"]
+
+    asyncio.run(go())
+
+
 def test_a_large_input_leaves_the_event_loop():
     predictor = Slow()
     submit_all(predictor, Plan(inline=True), [["small"], ["x" * 5000]])

@@ -105,6 +105,7 @@ class Engine:
         self._by_length = predictor.manifest.program.length is not None
         self._jobs: deque[_Job] = deque()
         self._turn: list[_Item] = []
+        self._alone = False
         self._waiting: deque[_Item] = deque()
         self._ready = threading.Condition()
         self._threads: list[threading.Thread] = []
@@ -162,15 +163,27 @@ class Engine:
     # On the event loop
 
     def _later(self, items: list[_Item]) -> None:
+        if self._alone and not self._turn and len(items) == 1:
+            # The last turn brought one request: so may this one. Answer at once, then look whether it was so.
+            self._alone = False
+            self._loop.call_soon(self._look)
+            self._run_inline(items)
+            return
         if not self._turn:
             self._loop.call_soon(self._run_turn)
         self._turn.extend(items)
+
+    def _look(self) -> None:
+        self._alone = not self._turn
 
     def _run_turn(self) -> None:
         batch, self._turn = self._turn[: self.plan.cap], self._turn[self.plan.cap :]
         if self._turn:
             self._loop.call_soon(self._run_turn)
-        batch = [item for item in batch if not item.job.pending.done]
+        self._alone = len(batch) == 1 and not self._turn
+        self._run_inline([item for item in batch if not item.job.pending.done])
+
+    def _run_inline(self, batch: list[_Item]) -> None:
         timing = Timing()
         self._deliver(batch, self._run(batch, timing), timing)
 
