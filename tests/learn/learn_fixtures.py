@@ -37,14 +37,18 @@ def tiny_text_model(folder: Path) -> Path:
     return folder
 
 
-def tiny_vision_model(folder: Path) -> Path:
-    """A small ResNet with random weights, as a hub folder."""
+def tiny_vision_model(folder: Path, kind: str = "resnet") -> Path:
+    """A small ResNet or ViT with random weights, as a hub folder."""
     import torch
-    from transformers import ResNetConfig, ResNetModel
+    from transformers import ResNetConfig, ResNetModel, ViTConfig, ViTModel
 
     torch.manual_seed(0)
-    config = ResNetConfig(embedding_size=8, hidden_sizes=[8, 16], depths=[1, 1], layer_type="basic")
-    ResNetModel(config).save_pretrained(folder)
+    if kind == "vit":
+        size = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
+        ViTModel(ViTConfig(**size, image_size=32, patch_size=8)).save_pretrained(folder)
+    else:
+        config = ResNetConfig(embedding_size=8, hidden_sizes=[8, 16], depths=[1, 1], layer_type="basic", image_size=48)
+        ResNetModel(config).save_pretrained(folder)
     shown = {"image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5]}
     (folder / "preprocessor_config.json").write_text(json.dumps(shown))
     return folder

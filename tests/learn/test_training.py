@@ -12,7 +12,7 @@ import pytest
 
 pytest.importorskip("torch")
 sys.path.insert(0, str(Path(__file__).parent))
-from learn_fixtures import dataset, tiny_text_model, work
+from learn_fixtures import dataset, tiny_text_model, tiny_vision_model, work
 
 from modelworks.bundle import Predictor
 from modelworks.contracts import task as tasks
@@ -105,6 +105,25 @@ def test_pretrained_weights_and_their_licence_go_along(tmp_path):
     manifest = Predictor.open(tmp_path / "bundle" / "bundle").manifest
     assert manifest.provenance["model"]["sha256"]["model.safetensors"]
     assert any(licence.what == "weights of tiny" for licence in manifest.licences)
+
+
+def test_any_vision_model_can_be_the_backbone(tmp_path):
+    tiny_vision_model(tmp_path / "tiny", "vit")
+    train(
+        tmp_path, "image-classification", model="tiny", options={"epochs": 1, "threads": 1, "head_learning_rate": 0.1}
+    )
+    assert export(tmp_path, "image-classification")["difference"] <= 1e-3
+    checkpoint = json.loads((tmp_path / "checkpoint" / "checkpoint.json").read_text())
+    resize = checkpoint["front"]["body"]["before"][1]["params"]
+    assert (resize["height"], resize["width"]) == (32, 32)
+
+
+def test_weights_of_another_configuration_are_refused(tmp_path):
+    tiny_text_model(tmp_path / "tiny")
+    config = tmp_path / "tiny" / "config.json"
+    config.write_text(config.read_text().replace('"hidden_size": 32', '"hidden_size": 16'))
+    with pytest.raises(StepError, match="do not fit"):
+        train(tmp_path, "sentiment-analysis", model="tiny", options={})
 
 
 def test_a_loss_that_is_not_a_number_stops_with_advice(tmp_path):

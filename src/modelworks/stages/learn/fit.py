@@ -62,10 +62,12 @@ def _start(setting: Setting, options: Recipe, module: nn.Module, scratch: Path) 
         module.load_state_dict(read(kept))
         return _first(module, value)
     setting.progress.start("first model")
+    began = time.monotonic()
     value = None
     if setting.family.start(module, setting.rows, setting.front, options):
         value = setting.judge.score(module)
-        setting.progress.say(f"first model: {setting.judge.primary} {value:.4f} on dev")
+        seconds = time.monotonic() - began
+        setting.progress.say(f"first model: {setting.judge.primary} {value:.4f} on dev, after {seconds:.0f} s")
         write(kept, module.state_dict())
     facts.write_text(json.dumps({"score": value}), "utf-8")
     return None if value is None else _first(module, value)
@@ -117,6 +119,7 @@ def _train(
     scratch: Path,
 ) -> Fitted:  # fmt: skip
     data = Batches(setting, options, plan)
+    module.to(_device())
     watch = Watch(
         options=options, plan=plan, module=module, score=setting.judge.score, sign=setting.judge.sign, best=-math.inf,
         deadline=deadline, progress=setting.progress,

@@ -106,6 +106,7 @@ class Loop(Trainer):
         return str(self._scratch / "partial")
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        began = time.monotonic()
         partial = self._scratch / "partial"
         shutil.rmtree(partial, ignore_errors=True)
         super()._save_checkpoint(model, trial)
@@ -115,6 +116,7 @@ class Loop(Trainer):
         commit_folder(made, self._scratch / "steps" / f"{self.state.global_step:09d}")
         if old is not None and old.name != f"{self.state.global_step:09d}":
             shutil.rmtree(old, ignore_errors=True)
+        self._watch.wrote(time.monotonic() - began)
 
 
 def loss_of(model: nn.Module, batch: dict[str, Any], family: Family, options: Recipe) -> torch.Tensor:
@@ -188,8 +190,9 @@ class Watch(TrainerCallback, ExportableState):
         elif now - self._saved > max(SAVE_EVERY, self._cost / _SHARE):
             control.should_save = True
 
-    def on_save(self, args: Any, state: Any, control: Any, **facts: Any) -> None:
-        self._saved = time.monotonic()
+    def wrote(self, seconds: float) -> None:
+        """A checkpoint was written in so many seconds."""
+        self._saved, self._cost = time.monotonic(), seconds
 
     def heard(self, loss: float) -> None:
         """The loss of a step; a moving mean is shown."""

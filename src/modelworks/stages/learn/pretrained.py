@@ -13,7 +13,7 @@ from torch import nn
 
 from modelworks.contracts.family import Graph, Recipe, Resource, Source
 from modelworks.core.errors import StepError
-from modelworks.stages.learn import base, state
+from modelworks.stages.learn import base
 from modelworks.stages.learn.networks.encoder import TextEncoder, depth_of
 
 TOKENIZER = Resource(name="tokenizer", file="resources/tokenizer.json", type="tokenizer")
@@ -69,10 +69,14 @@ def _special(path: Path, config: Mapping[str, Any]) -> dict[str, Any]:
     inner = [i for i, flag in enumerate(framed.special_tokens_mask) if not flag]
     first, last = framed.ids[: inner[0]], framed.ids[inner[-1] + 1 :]
     special = sorted(i for i, token in tokenizer.get_added_tokens_decoder().items() if token.special)
+    pad = int(config.get("pad_token_id") or 0)
+    positions = int(config.get("max_position_embeddings") or 512)
+    if "roberta" in config.get("model_type", ""):  # their positions begin behind the padding id
+        positions -= pad + 1
     mask = next((i for t in ("[MASK]", "<mask>") if (i := tokenizer.token_to_id(t)) is not None), None)
     return {
         "first": first[0] if first else None, "last": last[-1] if last else None, "mask": mask, "special": special,
-        "pad": int(config.get("pad_token_id") or 0), "positions": int(config.get("max_position_embeddings") or 512),
+        "pad": pad, "positions": positions,
     }  # fmt: skip
 
 
@@ -88,27 +92,32 @@ def encoder(folder: Path, options: Encoder) -> TextEncoder:
 
 
 def load(model: nn.Module, source: Source) -> None:
-    """Fill an AutoModel from the safetensors of a folder; a StepError when weights are missing."""
+    """Fill an AutoModel from the safetensors of a folder; a StepError when weights are missing.
+
+    transformers reads them, because it knows the names that weights had in older versions."""
+    from transformers.utils import logging
+
     assert source.folder is not None
-    found: state.State = {}
-    for path in sorted(source.folder.glob("*.safetensors")):
-        found |= state.read(path)
-    own = model.state_dict()
-    prefix = _prefix(own, found)
-    chosen = {name: found[prefix + name] for name in own if prefix + name in found}
-    missing = [name for name in own if name not in chosen and "position_ids" not in name]
-    if missing or any(chosen[name].shape != own[name].shape for name in chosen):
-        raise StepError(
-            "the weights do not fit the model's configuration", where=str(source.folder),
-            seen=missing[:3] or "tensors of other shapes", hint="is config.json the one of these weights?",
+    logging.disable_progress_bar()  # the stage tells where it stands
+    extra = {"add_pooling_layer": False} if getattr(model, "pooler", False) is None else {}
+    try:
+        found, report = type(model).from_pretrained(
+            source.folder, config=model.config, output_loading_info=True, use_safetensors=True, local_files_only=True,
+            dtype=torch.float32, **extra,
         )  # fmt: skip
-    model.load_state_dict({name: value.float() for name, value in chosen.items()}, strict=False)
+    except (OSError, RuntimeError, ValueError) as error:
+        raise _misfit(source, str(error).splitlines()[0]) from error
+    missing = sorted(str(name) for name in report["missing_keys"])
+    if missing or report["mismatched_keys"]:
+        raise _misfit(source, missing[:3] or sorted(map(str, report["mismatched_keys"]))[:3])
+    model.load_state_dict(found.state_dict())
 
 
-def _prefix(own: Mapping[str, Any], found: Mapping[str, Any]) -> str:
-    """What stands before the encoder's names in the file (`bert.`), where it was saved with a head."""
-    probe = next(iter(own))
-    return next((name[: -len(probe)] for name in found if name.endswith(probe)), "")
+def _misfit(source: Source, seen: Any) -> StepError:
+    return StepError(
+        "the weights do not fit the model's configuration", where=str(source.folder), seen=seen,
+        hint="is config.json the one of these weights?",
+    )  # fmt: skip
 
 
 def groups(module: nn.Module, options: Encoder) -> list[dict[str, Any]]:

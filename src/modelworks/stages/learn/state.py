@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 State = dict[str, torch.Tensor]
+MEAN, BEST = "mean.safetensors", "best.safetensors"
 
 
 class Average:
@@ -53,16 +54,15 @@ class Average:
 
     def save(self, folder: Path) -> None:
         """Write mean and best beside a checkpoint."""
-        for name, state in (("mean", self._mean), ("best", self.best)):
+        for name, state in ((MEAN, self._mean), (BEST, self.best)):
             if state is not None:
-                write(folder / f"{name}.safetensors", state)
+                write(folder / name, state)
 
     def load(self, folder: Path) -> None:
         """Read them back."""
         if self._mean is not None:
-            self._mean = read(folder / "mean.safetensors")
-        best = folder / "best.safetensors"
-        self.best = read(best) if best.is_file() else None
+            self._mean = {name: value.to(self._mean[name].device) for name, value in read(folder / MEAN).items()}
+        self.best = read(folder / BEST) if (folder / BEST).is_file() else None
 
 
 def copy(state: State) -> State:

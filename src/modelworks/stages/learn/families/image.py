@@ -26,8 +26,9 @@ class Pictures(Recipe, frozen=True, kw_only=True):
     label_smoothing: float = 0.1
     schedule: Literal["cosine", "linear", "constant"] = "cosine"
     clip: float = 5.0
-    size: int = 96
-    """Height and width that pictures are brought to, pixels."""
+    size: int = 0
+    """Height and width that pictures are brought to, pixels; 0 for the network's own (32 for the compact one, 96 for
+    EfficientNet-Lite0, else what the pretrained model was made for)."""
     shift: float = 0.125
     """Largest random shift, share of the size."""
     cutout: float = 0.25
@@ -52,7 +53,6 @@ class Compact(Pictures, frozen=True, kw_only=True):
     ema: float = 0.995
     scorings: float = 0.34
     patience: int = 20
-    size: int = 32
     widths: tuple[int, int, int, int] = (32, 64, 128, 256)
     """Channels of the four stages."""
 
@@ -86,17 +86,19 @@ class ImageFamily(base.Base):
     compact: type[Recipe] = Compact
 
     def prepare(self, examples: Iterable[Example], source: Source, options: Any, folder: Path) -> Front:
-        base.write_json(folder / "network.json", _facts(source))
-        return Front(body=_body(options.size))
+        facts = _facts(source)
+        base.write_json(folder / "network.json", facts)
+        return Front(body=_body(options.size or facts["size"]))
 
     def build(self, front: Front, classes: Sequence[str], options: Any, folder: Path) -> nn.Module:
         facts = base.read_json(folder / "network.json")
+        size = int(front.body.before[1].params["height"])
         if facts["kind"] == "residual":
-            return residual.ResidualNetwork(len(classes), options.widths)
+            return residual.ResidualNetwork(len(classes), options.widths, size)
         if facts["kind"] == "lite0":
-            return HeadedNetwork(lite0.empty(), lite0.FEATURES, len(classes), options.dropout)
+            return HeadedNetwork(lite0.empty(), lite0.FEATURES, len(classes), options.dropout, size)
         backbone = vision.VisionBackbone(facts["config"], facts["mean"], facts["std"])
-        return HeadedNetwork(backbone, backbone.width, len(classes), options.dropout)
+        return HeadedNetwork(backbone, backbone.measure(size), len(classes), options.dropout, size)
 
     def load(self, module: nn.Module, source: Source) -> None:
         assert isinstance(module, HeadedNetwork)
@@ -141,21 +143,23 @@ class ImageFamily(base.Base):
         return batch
 
     def export(self, module: nn.Module, folder: Path) -> tuple[Graph, ...]:
-        pixels = torch.zeros(2, 64, 64, 3, dtype=torch.uint8)
-        return base.export(module, folder, {"pixels": pixels}, {"pixels": {0: "batch", 1: "height", 2: "width"}})
+        assert isinstance(module, HeadedNetwork | residual.ResidualNetwork)
+        pixels = torch.zeros(2, module.size, module.size, 3, dtype=torch.uint8)
+        return base.export(module, folder, {"pixels": pixels}, {"pixels": {0: "batch"}})
 
 
 def _facts(source: Source) -> dict[str, Any]:
     """network.json: what `build` needs."""
     if source.folder is None:
-        return {"kind": "residual"}
+        return {"kind": "residual", "size": 32}
     if not (source.folder / "config.json").is_file():
-        return {"kind": "lite0"}
+        return {"kind": "lite0", "size": 96}
     config = json.loads((source.folder / "config.json").read_text("utf-8"))
     path = source.folder / "preprocessor_config.json"
     shown = json.loads(path.read_text("utf-8")) if path.is_file() else {}
     mean, std = shown.get("image_mean", [0.485, 0.456, 0.406]), shown.get("image_std", [0.229, 0.224, 0.225])
-    return {"kind": "vision", "config": config, "mean": mean, "std": std}
+    size = int(config.get("image_size") or 224)
+    return {"kind": "vision", "config": config, "mean": mean, "std": std, "size": size}
 
 
 def _body(size: int) -> Body:

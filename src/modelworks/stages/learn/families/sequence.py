@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -12,20 +11,14 @@ import torch
 from torch import nn
 
 from modelworks.contracts.body import Body
-from modelworks.contracts.family import Front, Graph, Recipe, Resource, Source
+from modelworks.contracts.family import Front, Graph, Recipe, Source
 from modelworks.contracts.program import Call
-from modelworks.kinds import Example, Text
-from modelworks.ops._grams import ngram_hashes
-from modelworks.stages.learn import base, pretrained
+from modelworks.kinds import Example
+from modelworks.stages.learn import bag_front, base, pretrained
 from modelworks.stages.learn.loop import fast_math
 from modelworks.stages.learn.networks import bag
 from modelworks.stages.learn.networks.encoder import TextClassifier
 from modelworks.stages.learn.networks.head import fit_linear
-
-NONE = (1, 0)
-"""An empty range of n-grams."""
-_BYTES = 7_000_000
-"""Of vocabularies and tables together: each n-gram costs 4 bytes, and 8 for each class."""
 
 
 class Compact(Recipe, frozen=True, kw_only=True):
@@ -66,7 +59,10 @@ class SequenceFamily(base.Base):
 
     def prepare(self, examples: Iterable[Example], source: Source, options: Any, folder: Path) -> Front:
         if source.compact:
-            return _prepare_bag(examples, options, folder)
+            return bag_front.prepare(
+                examples, folder, words=options.words, characters=options.characters, minimum=options.minimum,
+                features=options.features,
+            )  # fmt: skip
         facts = pretrained.prepare(source, folder)
         return Front(body=_encoder_body(facts, options), resources=(pretrained.TOKENIZER,))
 
@@ -114,7 +110,7 @@ def _filling(front: Front, number: int) -> int:
 
 def _fit_bags(module: bag.BagClassifier, rows: base.Rows, options: Compact) -> None:
     labels = np.array([int(row["labels"]) for row in rows])
-    for name, part in zip(("word_ids", "character_ids"), module.bags, strict=True):
+    for number, (name, part) in enumerate(zip(("word_ids", "character_ids"), module.bags, strict=True)):
         assert isinstance(part, bag.Bag)
         table, bias = bag.fit(
             [row[name] for row in rows], labels, part.size, part.classes, smoothing=options.smoothing,
@@ -122,7 +118,7 @@ def _fit_bags(module: bag.BagClassifier, rows: base.Rows, options: Compact) -> N
         )  # fmt: skip
         with torch.no_grad():
             part.table.weight.copy_(table)
-            module.bias += bias
+            module.bias.copy_(bias if number == 0 else module.bias + bias)
 
 
 def _fit_head(family: SequenceFamily, module: nn.Module, rows: base.Rows, front: Front, options: Any) -> None:
@@ -131,22 +127,6 @@ def _fit_head(family: SequenceFamily, module: nn.Module, rows: base.Rows, front:
     batches = [family.collate(some[i : i + 64], front) for i in range(0, len(some), 64)]
     found = pretrained.features(module, batches, options.fast_math and fast_math())
     fit_linear(module.head, torch.cat([x for x, _ in found]), torch.cat([y for _, y in found]))
-
-
-def _prepare_bag(examples: Iterable[Example], options: Compact, folder: Path) -> Front:
-    counts: tuple[Counter[int], Counter[int]] = (Counter(), Counter())
-    labels: set[str] = set()
-    for example in examples:
-        assert isinstance(example.input, Text)
-        labels.update(example.target.labels() if example.target is not None else ())
-        counts[0].update(ngram_hashes(example.input.text, options.words, NONE).tolist())
-        counts[1].update(ngram_hashes(example.input.text, NONE, options.characters).tolist())
-    most = min(options.features, _BYTES // 2 // (8 * max(2, len(labels)) + 4))
-    sizes = []
-    for name, count in zip(("words", "characters"), counts, strict=True):
-        sizes.append(_write_vocabulary(folder / "resources" / f"{name}.npy", count, options.minimum, most))
-    base.write_json(folder / "network.json", {"kind": "bag", "sizes": sizes})
-    return Front(body=_bag_body(sizes, options), resources=_VOCABULARIES)
 
 
 def _encoder_body(facts: Mapping[str, Any], options: Pretrained) -> Body:
@@ -164,43 +144,6 @@ def _encoder_body(facts: Mapping[str, Any], options: Pretrained) -> Body:
             Call(graph="model", inputs=("input_ids", "attention_mask"), outputs=("logits",)),
         ),
         length="ids",
-    )  # fmt: skip
-
-
-_VOCABULARIES = (
-    Resource(name="words", file="resources/words.npy", type="array"),
-    Resource(name="characters", file="resources/characters.npy", type="array"),
-)
-
-
-def _write_vocabulary(path: Path, counts: Counter[int], minimum: int, most: int) -> int:
-    kept = sorted((-n, gram) for gram, n in counts.items() if n >= minimum)[:most]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    np.save(path, np.sort(np.array([gram for _, gram in kept], dtype=np.uint32)))
-    return len(kept)
-
-
-def _bag_body(sizes: Sequence[int], options: Compact) -> Body:
-    words = {"vocabulary": "words", "words": list(options.words), "characters": list(NONE)}
-    characters = {"vocabulary": "characters", "words": list(NONE), "characters": list(options.characters)}
-    return Body(
-        shape="sequence",
-        before=(
-            Call(op="text.ngrams.v1", inputs=("text",), outputs=("word_ids",), params=words, resources=("words",)),
-            Call(
-                op="text.ngrams.v1", inputs=("text",), outputs=("character_ids",), params=characters,
-                resources=("characters",),
-            ),
-        ),
-        after=(
-            Call(op="batch.pad.v1", inputs=("word_ids",), outputs=("words", "word_mask"), params={"value": sizes[0]}),
-            Call(
-                op="batch.pad.v1", inputs=("character_ids",), outputs=("characters", "character_mask"),
-                params={"value": sizes[1]},
-            ),
-            Call(graph="model", inputs=("words", "characters"), outputs=("logits",)),
-        ),
-        length="character_ids",
     )  # fmt: skip
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -11,12 +10,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from modelworks.contracts.body import Body
-from modelworks.contracts.family import Batcher, Front, Graph, Recipe, Resource, Source
-from modelworks.contracts.program import Call
-from modelworks.kinds import Example, Text
-from modelworks.ops._words import normal_word, split_words
-from modelworks.stages.learn import base, pretrained
+from modelworks.contracts.family import Batcher, Front, Graph, Recipe, Source
+from modelworks.kinds import Example
+from modelworks.stages.learn import base, pretrained, token_fronts
 from modelworks.stages.learn.loop import fast_math
 from modelworks.stages.learn.mentions import Mentions, cased
 from modelworks.stages.learn.networks import tagger
@@ -81,9 +77,9 @@ class TokenFamily(base.Base):
 
     def prepare(self, examples: Iterable[Example], source: Source, options: Any, folder: Path) -> Front:
         if source.compact:
-            return _prepare_words(examples, options, folder)
+            return token_fronts.prepare_words(examples, options.minimum, options.buckets, folder)
         facts = pretrained.prepare(source, folder)
-        return Front(body=_encoder_body(facts, options), resources=(pretrained.TOKENIZER,))
+        return Front(body=token_fronts.subword_body(facts, options.window), resources=(pretrained.TOKENIZER,))
 
     def build(self, front: Front, classes: Sequence[str], options: Any, folder: Path) -> nn.Module:
         if not isinstance(options, Compact):
@@ -115,12 +111,12 @@ class TokenFamily(base.Base):
     def collate(self, rows: base.Rows, front: Front) -> dict[str, torch.Tensor]:
         labels = [row["labels"] for row in rows]
         if "words" in rows[0]:
-            batch = {name: base.pad([row[name] for row in rows]) for name in _WORDS}
+            batch = {name: base.pad([row[name] for row in rows]) for name in token_fronts.WORDS}
             return {**batch, "labels": base.pad(labels, base.IGNORED), "attention_mask": base.mask(labels)}
-        return _framed(rows, front.body.after[0].params)
+        return token_fronts.framed(rows, front.body.after[0].params)
 
     def batcher(self, rows: base.Rows, front: Front, classes: Sequence[str], options: Any) -> Batcher:
-        names = _WORDS if isinstance(options, Compact) else ("ids", "shapes")
+        names = token_fronts.WORDS if isinstance(options, Compact) else ("ids", "shapes")
         mentions = Mentions(rows, classes, names)
 
         def batch(positions: Sequence[int], random: np.random.Generator) -> dict[str, Any]:
@@ -143,84 +139,7 @@ class TokenFamily(base.Base):
         return base.export(module, folder, feeds, {name: _AXES for name in feeds}, _AXES)
 
 
-_WORDS = ("words", "grams", "shapes")
 _AXES = {0: "batch", 1: "length"}
-
-
-def _framed(rows: base.Rows, windows: Mapping[str, Any]) -> dict[str, torch.Tensor]:
-    """Rows cut to one window and framed by the special ids, as `graph.windows.v1` does."""
-    first, last = (windows[edge][0] if windows.get(edge) else None for edge in ("first", "last"))
-    before, after = int(first is not None), int(last is not None)
-    room = windows["size"] - before - after
-    cut = [{name: row[name][:room] for name in ("ids", "shapes", "labels")} for row in rows]
-    ids = [np.concatenate([[first] * before, row["ids"], [last] * after]).astype(np.int64) for row in cut]
-    frame = [(before, after)]
-    return {
-        "input_ids": base.pad(ids, windows["pad"][0]),
-        "shapes": base.pad([np.pad(row["shapes"], [*frame, (0, 0)]) for row in cut]),
-        "attention_mask": base.mask(ids),
-        "labels": base.pad([np.pad(row["labels"], frame, constant_values=base.IGNORED) for row in cut], base.IGNORED),
-    }
-
-
-def _encoder_body(facts: Mapping[str, Any], options: Pretrained) -> Body:
-    size = min(options.window, facts["positions"])
-    params: dict[str, Any] = {
-        "feeds": ["input_ids", "shapes"], "size": size, "stride": size // 2, "mask": "attention_mask",
-        "pad": [facts["pad"], 0],
-    }  # fmt: skip
-    params |= {edge: [facts[edge], 0] for edge in ("first", "last") if facts[edge] is not None}
-    return Body(
-        shape="token",
-        before=(
-            Call(op="text.subwords.v1", inputs=("text",), outputs=("ids", "units"), resources=("tokenizer",)),
-            Call(op="text.shape.v1", inputs=("text", "units"), outputs=("shapes",)),
-        ),
-        after=(
-            Call(
-                op="graph.windows.v1", inputs=("ids", "shapes"), outputs=("logits",), graphs=("model",), params=params
-            ),
-        ),
-        length="ids",
-    )
-
-
-def _prepare_words(examples: Iterable[Example], options: Compact, folder: Path) -> Front:
-    counts: Counter[str] = Counter()
-    for example in examples:
-        assert isinstance(example.input, Text)
-        text = example.input.text
-        counts.update(normal_word(text[a:b]) for a, b in split_words(text).tolist())
-    kept = sorted(word for word, count in counts.items() if count >= options.minimum)
-    base.write_json(folder / "resources" / "words.json", {word: i + 2 for i, word in enumerate(kept)})
-    base.write_json(folder / "network.json", {"kind": "tagger", "words": len(kept) + 2})
-    return Front(body=_body(options), resources=(Resource(name="words", file="resources/words.json", type="json"),))
-
-
-def _body(options: Compact) -> Body:
-    return Body(
-        shape="token",
-        before=(
-            Call(op="text.words.v1", inputs=("text",), outputs=("spelled", "units")),
-            Call(
-                op="text.lookup.v1", inputs=("spelled",), outputs=("words",), params={"vocabulary": "words"},
-                resources=("words",),
-            ),
-            Call(
-                op="text.grams.v1", inputs=("spelled",), outputs=("grams",), params={"buckets": options.buckets}
-            ),
-            Call(op="text.shape.v1", inputs=("text", "units"), outputs=("shapes",)),
-        ),
-        after=(
-            Call(
-                op="graph.windows.v1", inputs=("words", "grams", "shapes"), outputs=("logits",), graphs=("model",),
-                params={
-                    "feeds": ["words", "grams", "shapes"], "size": 512, "stride": 384, "mask": "attention_mask",
-                },
-            ),
-        ),
-        length="words",
-    )  # fmt: skip
 
 
 FAMILY = TokenFamily()

@@ -9,8 +9,10 @@ from torch import Tensor, nn
 class HeadedNetwork(nn.Module):
     """Backbone -> dropout -> linear: pictures uint8 [B, H, W, 3] -> logits [B, C]."""
 
-    def __init__(self, backbone: nn.Module, features: int, classes: int, dropout: float) -> None:
+    def __init__(self, backbone: nn.Module, features: int, classes: int, dropout: float, size: int) -> None:
         super().__init__()
+        self.size = size
+        """Height and width of the pictures it is fed."""
         self.backbone, self.dropout, self.head = backbone, nn.Dropout(dropout), nn.Linear(features, classes)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)

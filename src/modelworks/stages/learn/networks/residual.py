@@ -34,8 +34,10 @@ class Residual(nn.Module):
 class ResidualNetwork(nn.Module):
     """Uint8 pictures [B, H, W, 3] -> logits [B, C]; normalization is inside."""
 
-    def __init__(self, classes: int, widths: Sequence[int]) -> None:
+    def __init__(self, classes: int, widths: Sequence[int], size: int) -> None:
         super().__init__()
+        self.size = size
+        """Height and width of the pictures it is fed."""
         layers: list[nn.Module] = [convolution(3, widths[0])]
         for inputs, outputs in pairwise(widths):
             layers += [convolution(inputs, outputs, 2), Residual(outputs)]

@@ -28,8 +28,10 @@ class WordTagger(nn.Module):
     ) -> dict[str, torch.Tensor]:
         """Int64 [B, T], [B, T, G], [B, T, 2] and the mask [B, T] -> float32 logits [B, T, C]."""
         if self.training:
-            words = torch.where((torch.rand(words.shape) < self.word_dropout) & (words > 0), 1, words)
-            grams = grams * (torch.rand(grams.shape) > 0.1)
+            words = torch.where(
+                (torch.rand(words.shape, device=words.device) < self.word_dropout) & (words > 0), 1, words
+            )
+            grams = grams * (torch.rand(grams.shape, device=grams.device) > 0.1)
         some = (grams > 0).sum(2, keepdim=True).clamp(min=1).to(torch.float32)
         letters = self.gram(grams).sum(2) / some.sqrt()
         seen = torch.cat([self.word(words), letters, self.shape(shapes[..., 0]), self.case(shapes[..., 1])], -1)

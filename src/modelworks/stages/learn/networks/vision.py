@@ -25,9 +25,11 @@ class VisionBackbone(nn.Module):
         self.model = AutoModel.from_config(made, attn_implementation="eager").float()
         self.register_buffer("mean", torch.tensor(mean)[:, None, None] * 255, persistent=False)
         self.register_buffer("std", torch.tensor(std)[:, None, None] * 255, persistent=False)
-        with torch.inference_mode():
-            size = int(getattr(made, "image_size", 64) or 64)
-            self.width = int(self.eval()(torch.zeros(1, size, size, 3, dtype=torch.uint8)).shape[1])
+
+    @torch.no_grad()
+    def measure(self, size: int) -> int:
+        """Number of features for pictures of that height and width."""
+        return int(self.eval()(torch.zeros(1, size, size, 3, dtype=torch.uint8)).shape[1])
 
     def forward(self, pixels: Tensor) -> Tensor:
         x = (pixels.permute(0, 3, 1, 2).float() - self.mean) / self.std

@@ -1,0 +1,100 @@
+"""Front ends of the token family: how texts become units, in production and in training alike."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from modelworks.contracts.body import Body
+from modelworks.contracts.family import Front, Resource
+from modelworks.contracts.program import Call
+from modelworks.kinds import Example, Text
+from modelworks.ops._words import normal_word, split_words
+from modelworks.stages.learn import base
+
+WORDS = ("words", "grams", "shapes")
+"""Graph inputs of the word tagger."""
+
+
+def framed(rows: base.Rows, windows: Mapping[str, Any]) -> dict[str, torch.Tensor]:
+    """Rows cut to one window and framed by the special ids, as `graph.windows.v1` does."""
+    first, last = (windows[edge][0] if windows.get(edge) else None for edge in ("first", "last"))
+    before, after = int(first is not None), int(last is not None)
+    room = windows["size"] - before - after
+    cut = [{name: row[name][:room] for name in ("ids", "shapes", "labels")} for row in rows]
+    ids = [np.concatenate([[first] * before, row["ids"], [last] * after]).astype(np.int64) for row in cut]
+    frame = [(before, after)]
+    return {
+        "input_ids": base.pad(ids, windows["pad"][0]),
+        "shapes": base.pad([np.pad(row["shapes"], [*frame, (0, 0)]) for row in cut]),
+        "attention_mask": base.mask(ids),
+        "labels": base.pad([np.pad(row["labels"], frame, constant_values=base.IGNORED) for row in cut], base.IGNORED),
+    }
+
+
+def subword_body(facts: Mapping[str, Any], window: int) -> Body:
+    """Subwords with the shapes of their words, read in windows."""
+    size = min(window, facts["positions"])
+    params: dict[str, Any] = {
+        "feeds": ["input_ids", "shapes"], "size": size, "stride": size // 2, "mask": "attention_mask",
+        "pad": [facts["pad"], 0],
+    }  # fmt: skip
+    params |= {edge: [facts[edge], 0] for edge in ("first", "last") if facts[edge] is not None}
+    return Body(
+        shape="token",
+        before=(
+            Call(op="text.subwords.v1", inputs=("text",), outputs=("ids", "units"), resources=("tokenizer",)),
+            Call(op="text.shape.v1", inputs=("text", "units"), outputs=("shapes",)),
+        ),
+        after=(
+            Call(
+                op="graph.windows.v1", inputs=("ids", "shapes"), outputs=("logits",), graphs=("model",), params=params
+            ),
+        ),
+        length="ids",
+    )
+
+
+def prepare_words(examples: Iterable[Example], minimum: int, buckets: int, folder: Path) -> Front:
+    """Write the vocabulary of words that occur `minimum` times; the body that reads words."""
+    counts: Counter[str] = Counter()
+    for example in examples:
+        assert isinstance(example.input, Text)
+        text = example.input.text
+        counts.update(normal_word(text[a:b]) for a, b in split_words(text).tolist())
+    kept = sorted(word for word, count in counts.items() if count >= minimum)
+    base.write_json(folder / "resources" / "words.json", {word: i + 2 for i, word in enumerate(kept)})
+    base.write_json(folder / "network.json", {"kind": "tagger", "words": len(kept) + 2})
+    return Front(body=word_body(buckets), resources=(Resource(name="words", file="resources/words.json", type="json"),))
+
+
+def word_body(buckets: int) -> Body:
+    """Words as vocabulary ids, hashed letter n-grams and shapes."""
+    return Body(
+        shape="token",
+        before=(
+            Call(op="text.words.v1", inputs=("text",), outputs=("spelled", "units")),
+            Call(
+                op="text.lookup.v1", inputs=("spelled",), outputs=("words",), params={"vocabulary": "words"},
+                resources=("words",),
+            ),
+            Call(
+                op="text.grams.v1", inputs=("spelled",), outputs=("grams",), params={"buckets": buckets}
+            ),
+            Call(op="text.shape.v1", inputs=("text", "units"), outputs=("shapes",)),
+        ),
+        after=(
+            Call(
+                op="graph.windows.v1", inputs=("words", "grams", "shapes"), outputs=("logits",), graphs=("model",),
+                params={
+                    "feeds": ["words", "grams", "shapes"], "size": 512, "stride": 384, "mask": "attention_mask",
+                },
+            ),
+        ),
+        length="words",
+    )  # fmt: skip
