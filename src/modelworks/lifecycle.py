@@ -62,7 +62,7 @@ def _making(project: Path, settings: config.Project, leaf: str) -> tuple[Step, .
             name="prepare", run="modelworks.stages.prepare:run", result="dataset",
             inputs={"source": External(path=".", digest=fingerprint(project, data))},
             params={"task": settings.task, "data": data},
-            code=("modelworks.dataset", "modelworks.formats", "modelworks.kinds", leaf),
+            code=("modelworks.dataset", "modelworks.formats", "modelworks.kinds", "modelworks.ops.image", leaf),
         ),
         Step(
             name="train", run="modelworks.stages.learn:train", result="checkpoint",

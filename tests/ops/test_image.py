@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from modelworks.contracts import op as ops
 from modelworks.core.errors import RequestError
-from modelworks.ops import _headers
+from modelworks.kinds import headers
 
 
 def run(name, *inputs, **params):
@@ -49,21 +49,21 @@ def test_every_format_decodes_to_rgb(suffix):
     assert pixels.flags.c_contiguous
     error = np.abs(pixels.astype(int) - RGB).mean()
     assert error == 0 if suffix in (".png", ".bmp", ".tiff") else error < 25
-    assert _headers.size(data) == (30, 20)
+    assert headers.size(data) == (30, 20)
 
 
 @pytest.mark.parametrize("lossless", [True, False])
 def test_both_forms_of_webp_tell_their_size(lossless):
     data = encode(".webp", BGR, cv2.IMWRITE_WEBP_QUALITY, 101 if lossless else 50)
     assert data[12:16] == (b"VP8L" if lossless else b"VP8 ")
-    assert _headers.size(data) == (30, 20)
+    assert headers.size(data) == (30, 20)
 
 
 def test_extended_webp_and_old_bmp_headers():
     extended = b"RIFF\0\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0" + (29).to_bytes(3, "little") + (19).to_bytes(3, "little")
-    assert _headers.size(extended) == (30, 20)
-    assert _headers.size(b"BM" + bytes(12) + struct.pack("<IHH", 12, 30, 20)) == (30, 20)
-    assert _headers.size(b"BM" + bytes(12) + struct.pack("<Iii", 40, 30, -20)) == (30, 20)
+    assert headers.size(extended) == (30, 20)
+    assert headers.size(b"BM" + bytes(12) + struct.pack("<IHH", 12, 30, 20)) == (30, 20)
+    assert headers.size(b"BM" + bytes(12) + struct.pack("<Iii", 40, 30, -20)) == (30, 20)
 
 
 def test_grey_alpha_and_sixteen_bits_become_rgb():
@@ -145,13 +145,13 @@ def test_a_picture_that_breaks_off_is_refused_not_filled_with_grey(suffix, share
 
 def test_the_end_of_a_file_is_looked_for_because_not_every_decoder_does():
     jpeg, png = encode(".jpg", BGR), encode(".png", BGR)
-    assert _headers.whole(jpeg)
-    assert _headers.whole(png)
-    assert _headers.whole(jpeg + b"padding of some cameras")
-    assert not _headers.whole(jpeg[:-2])
-    assert not _headers.whole(png[:-12])
+    assert headers.whole(jpeg)
+    assert headers.whole(png)
+    assert headers.whole(jpeg + b"padding of some cameras")
+    assert not headers.whole(jpeg[:-2])
+    assert not headers.whole(png[:-12])
     thumbnail = with_orientation(jpeg, 1)[:40] + b"\xff\xd9" + jpeg[2:-2]  # the end mark of a preview is not the end
-    assert not _headers.whole(thumbnail)
+    assert not headers.whole(thumbnail)
 
 
 @settings(max_examples=200, deadline=None)

@@ -16,8 +16,7 @@ from modelworks.bundle.interpreter import Interpreter, Row
 from modelworks.bundle.manifest import Limits, Manifest
 from modelworks.bundle.verify import verify_folder
 from modelworks.core.errors import ModelworksError, RequestError
-from modelworks.kinds import Image, Kind, Text
-from modelworks.ops._headers import size as pixels
+from modelworks.kinds import Kind
 
 
 class Predictor:
@@ -162,12 +161,8 @@ def check_input(value: Kind, kind: str, limits: Limits, where: str) -> None:
         value.check()
     except ValueError as error:
         raise RequestError(str(error), where=where) from error
-    if isinstance(value, Text):
-        _at_most(len(value.text), limits.max_characters, "characters", where)
-    elif isinstance(value, Image):
-        _at_most(len(value.image), limits.max_bytes, "bytes", where)
-        width, height = pixels(value.image) or (0, 0)
-        _at_most(width * height, limits.max_pixels, "pixels", where)
+    for unit, amount in value.extents().items():
+        _at_most(amount, getattr(limits, f"max_{unit}"), unit, where)
 
 
 def _at_most(seen: int, allowed: int, unit: str, where: str) -> None:

@@ -2,7 +2,7 @@
 
 Equal answers: the same JSON, but that numbers may differ by `tolerance` and that lists of scored things may come in
 another order (scores closer than the tolerance may swap). 0.01 covers other CPUs and other versions of the engine
-(measured: below 0.0002 for float32); a wrong file or a wrong kernel is far beyond it.
+(float32 kernels differ in the last bits); a wrong file or a wrong kernel is far beyond it.
 """
 
 from __future__ import annotations

@@ -21,9 +21,7 @@ PACKAGE = "modelworks.metrics"
 class Statistics(Protocol):
     """What a metric remembers of one example."""
 
-    def __call__(
-        self, target: Kind, prediction: Kind, labels: Sequence[str], input: Kind | None = None
-    ) -> np.ndarray:
+    def __call__(self, target: Kind, prediction: Kind, labels: Sequence[str], input: Kind | None = None) -> np.ndarray:
         """Float64 array that is all the score needs of this example. `input` matters to few metrics (surface forms);
         callers that score a whole task pass it always."""
 

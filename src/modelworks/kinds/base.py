@@ -29,6 +29,10 @@ class Kind(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """How much there is of it: characters, bytes or items; for limits and length slices."""
         return 0
 
+    def extents(self) -> dict[str, int]:
+        """What limits bound, as unit -> amount (`characters`, `bytes`, `pixels`): a bundle's limit `max_<unit>`."""
+        return {}
+
 
 def kind(name: str) -> Any:
     """Class decorator: enter a kind into the table under a name."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from modelworks.kinds import headers
 from modelworks.kinds.base import Kind, kind
 
 
@@ -17,3 +18,7 @@ class Image(Kind, frozen=True):
 
     def size(self) -> int:
         return len(self.image)
+
+    def extents(self) -> dict[str, int]:
+        width, height = headers.size(self.image) or (0, 0)
+        return {"bytes": len(self.image), "pixels": width * height}

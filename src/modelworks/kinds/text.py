@@ -11,3 +11,6 @@ class Text(Kind, frozen=True):
 
     def size(self) -> int:
         return len(self.text)
+
+    def extents(self) -> dict[str, int]:
+        return {"characters": len(self.text)}

@@ -9,7 +9,7 @@ import numpy as np
 
 from modelworks.contracts.op import Tools, op
 from modelworks.core.errors import RequestError
-from modelworks.ops import _headers
+from modelworks.kinds import headers
 
 cv2.setNumThreads(1)  # the server's lanes and the trainer's workers are the threads
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # a broken picture is an error, not a line of log
@@ -33,7 +33,7 @@ def decode(tools: Tools, images: Sequence[bytes], *, max_pixels: int = 50_000_00
 
 def open_image(data: bytes, max_pixels: int = 50_000_000) -> np.ndarray:
     """One picture file as uint8 [H, W, 3] RGB; what `image.decode.v1` does to a row."""
-    size = _headers.size(data)
+    size = headers.size(data)
     if size is None:
         raise _broken(data, "this is not a picture of a known format")
     if min(size) < 1:
@@ -43,7 +43,7 @@ def open_image(data: bytes, max_pixels: int = 50_000_000) -> np.ndarray:
             "the picture is too large", status=413, where="image", seen=f"{size[0]} x {size[1]} pixels",
             allowed=f"at most {max_pixels} pixels", hint="scale it down before sending",
         )  # fmt: skip
-    if not _headers.whole(data):
+    if not headers.whole(data):
         raise _broken(data, "the picture breaks off")
     try:
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
