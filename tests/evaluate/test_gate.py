@@ -10,7 +10,8 @@ from modelworks.contracts import task as tasks
 from modelworks.core.config import Evaluate
 from modelworks.core.errors import ConfigError
 from modelworks.stages.evaluate import conditions
-from modelworks.stages.evaluate.gate import Side, check, decide, markdown
+from modelworks.stages.evaluate.checks import Side
+from modelworks.stages.evaluate.gate import check, decide, markdown
 from modelworks.stages.evaluate.statistics import Table
 
 ACCURACY = metrics.find("accuracy")
