@@ -68,10 +68,13 @@ def _body(sizes: Sequence[int], words: Range, characters: Range) -> Body:
             ),
         ),
         after=(
-            Call(op="batch.pad.v1", inputs=("word_ids",), outputs=("words", "word_mask"), params={"value": sizes[0]}),
+            Call(
+                op="batch.pad.v1", inputs=("word_ids",), outputs=("words", "word_mask"),
+                params={"value": sizes[0], "multiple": base.MULTIPLE},
+            ),
             Call(
                 op="batch.pad.v1", inputs=("character_ids",), outputs=("characters", "character_mask"),
-                params={"value": sizes[1]},
+                params={"value": sizes[1], "multiple": base.MULTIPLE},
             ),
             Call(graph="model", inputs=("words", "characters"), outputs=("logits",)),
         ),

@@ -18,6 +18,9 @@ from modelworks.core import files
 Rows = Sequence[Mapping[str, Any]]
 OPSET = 17
 IGNORED = -100
+MULTIPLE = 4
+"""Padded lengths of text bodies are multiples of it: kernels add in fours, and a row's sums must not depend on how
+much it is filled up (docs/decisions/0003-same-bytes.md)."""
 
 
 class Base:
@@ -56,19 +59,23 @@ def decay_groups(parameters: Any, rate: float, decay: float) -> list[dict[str, A
     ]
 
 
-def pad(rows: Sequence[np.ndarray], value: int = 0) -> torch.Tensor:
+def pad(rows: Sequence[np.ndarray], value: int = 0, multiple: int = 1) -> torch.Tensor:
     """Arrays [T, …] -> [B, longest, …], as `batch.pad.v1`."""
-    longest = max(1, *(len(row) for row in rows))
+    longest = _longest(rows, multiple)
     padded = np.full((len(rows), longest, *rows[0].shape[1:]), value, dtype=rows[0].dtype)
     for place, row in zip(padded, rows, strict=True):
         place[: len(row)] = row
     return torch.from_numpy(padded)
 
 
-def mask(rows: Sequence[np.ndarray]) -> torch.Tensor:
+def mask(rows: Sequence[np.ndarray], multiple: int = 1) -> torch.Tensor:
     """Int64 [B, longest]: 1 where a row has a value. A row with none keeps one, so that it can be normalized."""
     lengths = torch.tensor([max(1, len(row)) for row in rows])
-    return (torch.arange(int(lengths.max())) < lengths[:, None]).long()
+    return (torch.arange(_longest(rows, multiple)) < lengths[:, None]).long()
+
+
+def _longest(rows: Sequence[np.ndarray], multiple: int) -> int:
+    return -(-max(1, *(len(row) for row in rows)) // multiple) * multiple
 
 
 def write_json(path: Path, value: Any) -> None:

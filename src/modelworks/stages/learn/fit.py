@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from modelworks.contracts.family import Recipe
+from modelworks.core.files import write_bytes
 from modelworks.stages.learn import plan as plans
 from modelworks.stages.learn.loop import Batches, Loop, Watch, last, loss_of
 from modelworks.stages.learn.setting import Setting
@@ -69,7 +70,7 @@ def _start(setting: Setting, options: Recipe, module: nn.Module, scratch: Path) 
         seconds = time.monotonic() - began
         setting.progress.say(f"first model: {setting.judge.primary} {value:.4f} on dev, after {seconds:.0f} s")
         write(kept, module.state_dict())
-    facts.write_text(json.dumps({"score": value}), "utf-8")
+    write_bytes(facts, json.dumps({"score": value}).encode())
     return None if value is None else _first(module, value)
 
 

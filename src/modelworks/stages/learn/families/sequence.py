@@ -89,23 +89,20 @@ class SequenceFamily(base.Base):
         labels = torch.from_numpy(np.array([row["labels"] for row in rows]))
         if "word_ids" in rows[0]:
             return {
-                "words": base.pad([row["word_ids"] for row in rows], _filling(front, 0)),
-                "characters": base.pad([row["character_ids"] for row in rows], _filling(front, 1)),
+                "words": base.pad([row["word_ids"] for row in rows], **front.body.after[0].params),
+                "characters": base.pad([row["character_ids"] for row in rows], **front.body.after[1].params),
                 "labels": labels,
             }
         ids = [row["ids"] for row in rows]
-        return {"input_ids": base.pad(ids, _filling(front, 0)), "attention_mask": base.mask(ids), "labels": labels}
+        padding = front.body.after[0].params
+        mask = base.mask(ids, padding["multiple"])
+        return {"input_ids": base.pad(ids, **padding), "attention_mask": mask, "labels": labels}
 
     def export(self, module: nn.Module, folder: Path) -> tuple[Graph, ...]:
         if isinstance(module, bag.BagClassifier):
             feeds = {name: torch.zeros(2, 3, dtype=torch.int32) for name in ("words", "characters")}
             return base.export(module, folder, feeds, {name: {0: "batch", 1: name} for name in feeds})
         return pretrained.export(module, folder, {}, {0: "batch"})
-
-
-def _filling(front: Front, number: int) -> int:
-    """The padding value of one of the body's `batch.pad.v1`."""
-    return int(front.body.after[number].params["value"])
 
 
 def _fit_bags(module: bag.BagClassifier, rows: base.Rows, options: Compact) -> None:
@@ -139,7 +136,7 @@ def _encoder_body(facts: Mapping[str, Any], options: Pretrained) -> Body:
         after=(
             Call(
                 op="batch.pad.v1", inputs=("ids",), outputs=("input_ids", "attention_mask"),
-                params={"value": facts["pad"]},
+                params={"value": facts["pad"], "multiple": base.MULTIPLE},
             ),
             Call(graph="model", inputs=("input_ids", "attention_mask"), outputs=("logits",)),
         ),

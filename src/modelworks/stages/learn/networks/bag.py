@@ -21,7 +21,8 @@ class Bag(nn.Module):
 
     def forward(self, ids: torch.Tensor) -> torch.Tensor:
         """Int32 [B, T], padded with `size`, each id once -> float32 [B, C]."""
-        total = self.table(ids).sum(1)
+        present = (ids != self.size).unsqueeze(1).to(torch.float32)
+        total = (present @ self.table(ids)).squeeze(1)  # by MatMul: docs/decisions/0003-same-bytes.md
         return total[:, : self.classes] / (total[:, self.classes :] + 1e-6).sqrt()
 
 

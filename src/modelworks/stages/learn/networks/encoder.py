@@ -83,8 +83,9 @@ class TextClassifier(nn.Module):
     def features(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """Float32 [B, D]: what the head reads."""
         states = self.encoder(input_ids, attention_mask)
-        weights = attention_mask.unsqueeze(-1).to(states.dtype)
-        mean = (states * weights).sum(1) / weights.sum(1)
+        weights = attention_mask.unsqueeze(1).to(states.dtype)
+        total = (weights @ states).squeeze(1)  # by MatMul: docs/decisions/0003-same-bytes.md
+        mean = total / weights.sum(2).clamp(min=1)
         return torch.tanh(self.hidden(self.dropout(mean)))
 
 
