@@ -144,3 +144,12 @@ def test_an_empty_text_gets_an_answer_from_the_bag():
     module = BagClassifier([5, 7], 2)
     logits = module(torch.full((1, 1), 5), torch.full((1, 1), 7))["logits"]
     assert torch.isfinite(logits).all()
+
+
+def test_balanced_weights_are_inverse_to_frequency():
+    pytest.importorskip("torch")
+    from modelworks.stages.learn.fit import balanced
+
+    weights = balanced(np.array([90, 10, 0])).numpy()
+    assert weights[:2] == pytest.approx([100 / (2 * 90), 100 / (2 * 10)])
+    assert np.isfinite(weights).all()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 import sys
 import time
 from dataclasses import replace
@@ -16,10 +18,10 @@ from learn_fixtures import dataset, tiny_text_model, tiny_vision_model, work
 
 from modelworks.bundle import Predictor
 from modelworks.contracts import task as tasks
-from modelworks.core.errors import ConfigError, DataError, StepError
+from modelworks.core.errors import ConfigError, DataError, MissingExtra, StepError
 from modelworks.core.progress import Silent
 from modelworks.dataset import Dataset, create
-from modelworks.kinds import Label
+from modelworks.kinds import Label, Text
 from modelworks.stages import learn
 
 QUICK = {
@@ -160,6 +162,15 @@ def test_one_class_only_is_refused(tmp_path):
         train(tmp_path, "sentiment-analysis")
 
 
+def test_an_example_beyond_the_limits_is_named(tmp_path):
+    long = replace(task_examples()[0], input=Text("no " * 400_000), where="reviews.csv:7")
+    examples = [replace(e, split=s) for s in ("train", "dev") for e in task_examples()]
+    create(tmp_path / "data", [*examples, replace(long, id="long", split="train")], input="text", target="label")
+    with pytest.raises(DataError, match="too long") as caught:
+        train(tmp_path, "sentiment-analysis")
+    assert "long" in caught.value.where or "reviews.csv:7" in caught.value.where
+
+
 def test_no_dev_split_is_refused(tmp_path):
     create(tmp_path / "data", [replace(e, split="train") for e in task_examples()], input="text", target="label")
     with pytest.raises(DataError, match="no dev split"):
@@ -206,6 +217,35 @@ def test_a_range_that_is_none_is_refused(tmp_path):
         train(tmp_path, "sentiment-analysis", tune={"trials": 1, "space": {"strength": 3}})
     with pytest.raises(ConfigError, match="no such option"):
         train(tmp_path, "sentiment-analysis", tune={"trials": 1, "space": {"depth": [1, 2]}})
+
+
+def test_rare_classes_can_weigh_more(tmp_path):
+    options = {**QUICK["named-entity-recognition"], "epochs": 2, "class_weights": "balanced"}
+    train(tmp_path, "named-entity-recognition", options=options)
+    weighted = json.loads((tmp_path / "checkpoint" / "history.json").read_text())["loss"]
+    shutil.rmtree(tmp_path / "scratch")
+    train(tmp_path, "named-entity-recognition", options={**options, "class_weights": "none"})
+    plain = json.loads((tmp_path / "checkpoint" / "history.json").read_text())["loss"]
+    assert weighted != plain
+
+
+def test_the_room_costs_nothing_until_it_is_used():
+    code = (
+        "import sys, os, modelworks.stages.learn as learn\n"
+        "assert 'torch' not in sys.modules and 'transformers' not in sys.modules\n"
+        "assert os.environ['OMP_WAIT_POLICY'] == 'PASSIVE'"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_without_torch_the_extra_is_named(monkeypatch, tmp_path):
+    for name in [name for name in sys.modules if name.startswith("modelworks.stages.learn.")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    dataset(tmp_path / "data", "sentiment-analysis")
+    given = work(tmp_path, "checkpoint", {"dataset": tmp_path / "data"}, {"task": "sentiment-analysis", "train": {}})
+    with pytest.raises(MissingExtra, match=r"modelworks\[train\]"):
+        learn.train(given)
 
 
 def task_examples():

@@ -95,10 +95,13 @@ def _needed(body: Body) -> list[str]:
 def _rowwise(interpreter: Interpreter, examples: Sequence[Example]) -> list[Row]:
     try:
         return interpreter.rowwise([example.input for example in examples])
-    except RequestError:
+    except RequestError as error:
         if len(examples) > 1:
             return [row for example in examples for row in _rowwise(interpreter, [example])]
-        raise
+        raise DataError(
+            f"an example cannot be read: {error.message}", where=examples[0].where or f"example {examples[0].id}",
+            seen=error.seen, allowed=error.allowed, hint="mend it or take it out of the data",
+        ) from error  # fmt: skip
 
 
 def _chunks(examples: Iterable[Example]) -> Iterator[list[Example]]:
