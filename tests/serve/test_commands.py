@@ -55,11 +55,6 @@ def test_predict_refuses_what_is_not_utf_8(text_bundle):
         invoke(predict.command, "--bundle", str(text_bundle), "-", input=b"good \xff")
 
 
-def test_a_task_without_a_starter_says_what_to_do(text_bundle):
-    with pytest.raises(ConfigError, match="modelworks init"):
-        invoke(predict.command, "--task", "sentiment-analysis", "good")
-
-
 # batch
 
 

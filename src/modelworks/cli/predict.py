@@ -12,9 +12,8 @@ import click
 @click.command()
 @click.argument("inputs", nargs=-1, required=True, metavar="TEXT|FILE…")
 @click.option("--bundle", default="champion", show_default=True, help="Folder, .zip, channel, or start of an id.")
-@click.option("--task", help="Use the ready starter of a task instead of a bundle.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON line an input: the bytes that the server gives.")
-def command(inputs: tuple[str, ...], bundle: str, task: str | None, as_json: bool) -> None:
+def command(inputs: tuple[str, ...], bundle: str, as_json: bool) -> None:
     """Ask a bundle about texts or files.
 
     For a model of texts each argument is a text; for one of pictures a file. `-` reads standard input: a text a line,
@@ -22,30 +21,15 @@ def command(inputs: tuple[str, ...], bundle: str, task: str | None, as_json: boo
     """
     from modelworks import kinds
     from modelworks.bundle import Predictor
+    from modelworks.cli._bundles import resolve
 
-    predictor = Predictor.open(_starter(task) if task else _path(bundle))
+    predictor = Predictor.open(resolve(bundle))
     shown, values = _values(inputs, predictor.manifest.input)
     predictions = predictor.predict(values)
     if as_json:
         click.echo("\n".join(kinds.encode(prediction).decode() for prediction in predictions))
     else:
         _draw(shown, predictions)
-
-
-def _path(bundle: str) -> Path:
-    from modelworks.cli._bundles import resolve
-
-    return resolve(bundle)
-
-
-def _starter(task: str) -> Path:
-    from modelworks.contracts.task import find
-    from modelworks.core.errors import ConfigError
-
-    found = find(task)
-    raise ConfigError(
-        f"there is no starter for {found.name} yet", where="--task", hint="modelworks init, then modelworks run"
-    )
 
 
 def _values(inputs: tuple[str, ...], kind: str) -> tuple[list[str], list[Any]]:
