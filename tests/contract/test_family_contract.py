@@ -160,6 +160,20 @@ def test_gradients_reach_the_head(case):
     assert sum(p.grad is not None and bool(p.grad.abs().sum() > 0) for p in trained) > len(trained) / 2
 
 
+def test_the_quick_start_sees_all_classes_of_sorted_data(case):
+    if not hasattr(case.options, "start_examples"):
+        pytest.skip("it starts from all examples, or has no quick start")
+    rows = sorted(case.rows, key=lambda row: int(np.max(row["labels"])))
+    few = msgspec.structs.replace(case.options, start_examples=6)
+    module = network(case)
+    assert case.family.start(module, rows, case.front, few)
+    batch = case.family.collate(rows, case.front)
+    with torch.inference_mode():
+        logits = module.eval()(**{name: value for name, value in batch.items() if name != "labels"})["logits"]
+    known = batch["labels"] != -100
+    assert len(logits.argmax(-1)[known].unique()) > 1
+
+
 def test_class_weights_change_the_loss(case):
     module = network(case).eval()
     batch = case.family.collate(case.rows, case.front)

@@ -34,8 +34,9 @@ def main() -> None:
     from modelworks.stages.learn import loop
 
     loop.SAVE_EVERY, loop._SHARE = 0.0, 1e9  # a checkpoint after every step
+    task, model = sys.argv[4:6]
     options = {"epochs": 3, "batch_size": 3, "threads": 1, "scorings": 0.5, "fast_math": False, "patience": 99}
-    params = {"task": "named-entity-recognition", "train": {"model": sys.argv[4], "budget": "1h", "options": options}}
+    params = {"task": task, "train": {"model": model, "budget": "1h", "options": options}}
     given = work(root, output, {"dataset": root.parent / "data"}, params, Killer(step))
     learn.train(given)
 

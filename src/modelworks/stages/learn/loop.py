@@ -29,7 +29,7 @@ from modelworks.core.files import commit_folder
 from modelworks.core.progress import Progress
 from modelworks.stages.learn.plan import Plan, batches
 from modelworks.stages.learn.setting import Setting
-from modelworks.stages.learn.state import Average
+from modelworks.stages.learn.state import Average, write
 
 SAVE_EVERY = 60.0
 """Seconds between checkpoints."""
@@ -104,6 +104,12 @@ class Loop(Trainer):
 
     def _get_output_dir(self, trial: Any) -> str:
         return str(self._scratch / "partial")
+
+    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
+        # Trainer's own refuses weights that lie with the channels last.
+        assert output_dir is not None
+        Path(output_dir).mkdir(parents=True, exist_ok=True)
+        write(Path(output_dir) / "model.safetensors", state_dict or self.model.state_dict())
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         began = time.monotonic()

@@ -115,9 +115,10 @@ class ImageFamily(base.Base):
             return False
         module.eval()
         found = []
+        some = base.sample(rows, options.start_examples)
         with torch.inference_mode():
-            for i in range(0, min(len(rows), options.start_examples), 64):
-                batch = self.collate(rows[i : min(i + 64, options.start_examples)], front)
+            for i in range(0, len(some), 64):
+                batch = self.collate(some[i : i + 64], front)
                 found.append((module.backbone(batch["pixels"]).float(), batch["labels"]))
         fit_linear(module.head, torch.cat([x for x, _ in found]), torch.cat([y for _, y in found]))
         return True

@@ -120,7 +120,7 @@ def _fit_bags(module: bag.BagClassifier, rows: base.Rows, options: Compact) -> N
 
 def _fit_head(family: SequenceFamily, module: nn.Module, rows: base.Rows, front: Front, options: Any) -> None:
     assert isinstance(module, TextClassifier)
-    some = sorted(rows[: options.start_examples], key=lambda row: len(row["ids"]))
+    some = sorted(base.sample(rows, options.start_examples), key=lambda row: len(row["ids"]))
     batches = [family.collate(some[i : i + 64], front) for i in range(0, len(some), 64)]
     found = pretrained.features(module, batches, options.fast_math and fast_math())
     fit_linear(module.head, torch.cat([x for x, _ in found]), torch.cat([y for _, y in found]))

@@ -96,7 +96,7 @@ class TokenFamily(base.Base):
     def start(self, module: nn.Module, rows: base.Rows, front: Front, options: Any) -> bool:
         if not isinstance(module, TokenClassifier):
             return False
-        some = sorted(rows[: options.start_examples], key=lambda row: len(row["ids"]))
+        some = sorted(base.sample(rows, options.start_examples), key=lambda row: len(row["ids"]))
         batches = [self.collate(some[i : i + 64], front) for i in range(0, len(some), 64)]
         found = pretrained.features(module, batches, options.fast_math and fast_math())
         kept = [(x[y != base.IGNORED], y[y != base.IGNORED]) for x, y in found]
