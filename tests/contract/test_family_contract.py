@@ -161,8 +161,8 @@ def test_gradients_reach_the_head(case):
 
 
 def test_the_quick_start_sees_all_classes_of_sorted_data(case):
-    if not hasattr(case.options, "start_examples"):
-        pytest.skip("it starts from all examples, or has no quick start")
+    if not hasattr(case.options, "start_examples") or case.family.shape == "token":
+        pytest.skip("it starts from all examples, or every example holds many classes")
     rows = sorted(case.rows, key=lambda row: int(np.max(row["labels"])))
     few = msgspec.structs.replace(case.options, start_examples=6)
     module = network(case)

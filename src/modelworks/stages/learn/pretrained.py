@@ -99,6 +99,7 @@ def load(model: nn.Module, source: Source) -> None:
 
     assert source.folder is not None
     logging.disable_progress_bar()  # the stage tells where it stands
+    logging.set_verbosity_error()  # what is missing is an error below; what is left over does not matter
     extra = {"add_pooling_layer": False} if getattr(model, "pooler", False) is None else {}
     try:
         found, report = type(model).from_pretrained(
