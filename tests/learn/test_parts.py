@@ -153,3 +153,17 @@ def test_balanced_weights_are_inverse_to_frequency():
     weights = balanced(np.array([90, 10, 0])).numpy()
     assert weights[:2] == pytest.approx([100 / (2 * 90), 100 / (2 * 10)])
     assert np.isfinite(weights).all()
+
+
+def test_the_mean_of_positions_is_exact_under_fast_math():
+    torch = pytest.importorskip("torch")
+    from modelworks.stages.learn.networks.encoder import mean_of
+
+    states = torch.randn(3, 8, 5)
+    mask = torch.tensor([[1] * 8, [1] * 3 + [0] * 5, [0] * 8])
+    with torch.autocast("cpu", torch.bfloat16):
+        mean = mean_of(states, mask)
+    assert mean.dtype == torch.float32
+    assert torch.allclose(mean[0], states[0].mean(0), atol=1e-6)
+    assert torch.allclose(mean[1], states[1, :3].mean(0), atol=1e-6)
+    assert torch.equal(mean[2], torch.zeros(5))

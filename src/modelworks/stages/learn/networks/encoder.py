@@ -65,6 +65,17 @@ class TextEncoder(nn.Module):
         return torch.where((torch.rand(ids.shape, device=ids.device) < self._hide) & free, self._mask, ids)
 
 
+def mean_of(states: Tensor, mask: Tensor) -> Tensor:
+    """Mean of the positions [B, T, D] that the mask [B, T] shows, float32 [B, D].
+
+    A matrix product, so that padding does not change its last bits (docs/decisions/0003-same-bytes.md); always in
+    float32, since bfloat16 would keep three digits of a mean."""
+    with torch.autocast(states.device.type, enabled=False):
+        weights = mask.unsqueeze(1).float()
+        total = (weights @ states.float()).squeeze(1)
+        return total / weights.sum(2).clamp(min=1)
+
+
 class TextClassifier(nn.Module):
     """Mean of the positions -> tanh layer -> logits [B, C]."""
 
@@ -83,10 +94,7 @@ class TextClassifier(nn.Module):
     def features(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """Float32 [B, D]: what the head reads."""
         states = self.encoder(input_ids, attention_mask)
-        weights = attention_mask.unsqueeze(1).to(states.dtype)
-        total = (weights @ states).squeeze(1)  # by MatMul: docs/decisions/0003-same-bytes.md
-        mean = total / weights.sum(2).clamp(min=1)
-        return torch.tanh(self.hidden(self.dropout(mean)))
+        return torch.tanh(self.hidden(self.dropout(mean_of(states, attention_mask))))
 
 
 class TokenClassifier(nn.Module):
