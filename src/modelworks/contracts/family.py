@@ -85,7 +85,7 @@ class Recipe(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     clip: float = 1.0
     """Largest norm of the gradient."""
     class_weights: Literal["none", "balanced"] = "none"
-    patience: int = 3
+    patience: int = 5
     """Scorings on the dev split without a better one after which training stops."""
     scorings: float = 2.0
     """Scorings on the dev split an epoch."""
