@@ -120,12 +120,14 @@ def test_the_bag_is_logistic_regression_on_weighted_ngrams():
         np.unique(np.concatenate([random.integers(0, 40, 6), random.integers(20 * y, 20 * y + 20, 4)])) for y in labels
     ]
     table, bias = bag.fit(rows, labels, 40, 2, smoothing=1.0, strength=1.0)
-    part = bag.Bag(40, 2)
-    part.table.weight.data.copy_(table)
+    module = bag.BagClassifier([40, 0], 2)
+    with torch.no_grad():
+        module.table.weight[:40] = table
+        module.bias += bias
     longest = max(map(len, rows))
     ids = torch.tensor(np.array([np.pad(r, (0, longest - len(r)), constant_values=40) for r in rows]))
     with torch.inference_mode():
-        ours = (part(ids) + bias).softmax(1).numpy()[:, 1]
+        ours = module(ids)["logits"].softmax(1).numpy()[:, 1]
 
     dense = np.zeros((300, 40))
     for number, found in enumerate(rows):
@@ -142,8 +144,18 @@ def test_an_empty_text_gets_an_answer_from_the_bag():
     from modelworks.stages.learn.networks.bag import BagClassifier
 
     module = BagClassifier([5, 7], 2)
-    logits = module(torch.full((1, 1), 5), torch.full((1, 1), 7))["logits"]
-    assert torch.isfinite(logits).all()
+    assert torch.isfinite(module(torch.full((1, 4), 12))["logits"]).all()
+
+
+def test_each_bag_is_divided_by_its_own_norm():
+    torch = pytest.importorskip("torch")
+    from modelworks.stages.learn.networks.bag import BagClassifier
+
+    module = BagClassifier([2, 1], 1)
+    with torch.no_grad():
+        module.table.weight[:3] = torch.tensor([[1.0, 4.0], [2.0, 5.0], [8.0, 16.0]])
+    found = module(torch.tensor([[0, 1, 2, 3], [0, 3, 3, 3], [2, 3, 3, 3]]))["logits"][:, 0]
+    assert found.tolist() == pytest.approx([3 / 3 + 8 / 4, 1 / 2, 8 / 4], abs=1e-5)
 
 
 def test_balanced_weights_are_inverse_to_frequency():

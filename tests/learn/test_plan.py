@@ -40,6 +40,16 @@ def test_the_plan_fits_the_time(seconds, step, score, epochs):
     assert plan.every >= 1
 
 
+def test_a_machine_that_slows_down_shortens_the_plan():
+    plan = decide(10_000)
+    assert plans.shortened(plan, 100, seconds=60, step_seconds=0.2) is plan  # exactly in time
+    shorter = plans.shortened(plan, 100, seconds=30, step_seconds=0.2)
+    assert plan.last == plan.steps == shorter.steps == 400
+    assert shorter.last == 245
+    assert plans.shortened(shorter, 200, seconds=-1, step_seconds=0.2).last == 201
+    assert plans.shortened(shorter, 200, seconds=1000, step_seconds=0.2) is shorter  # never longer again
+
+
 def test_a_plan_is_stored_and_read(tmp_path):
     plan = decide(100)
     assert plans.load(tmp_path / "plan.json") is None

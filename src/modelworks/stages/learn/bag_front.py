@@ -56,27 +56,20 @@ def _write_vocabulary(path: Path, counts: Counter[int], minimum: int, most: int)
 
 
 def _body(sizes: Sequence[int], words: Range, characters: Range) -> Body:
-    of_words = {"vocabulary": "words", "words": list(words), "characters": list(NONE)}
-    of_characters = {"vocabulary": "characters", "words": list(NONE), "characters": list(characters)}
     return Body(
         shape="sequence",
         before=(
-            Call(op="text.ngrams.v1", inputs=("text",), outputs=("word_ids",), params=of_words, resources=("words",)),
             Call(
-                op="text.ngrams.v1", inputs=("text",), outputs=("character_ids",), params=of_characters,
-                resources=("characters",),
+                op="text.ngrams.v1", inputs=("text",), outputs=("ids",),
+                params={"words": list(words), "characters": list(characters)}, resources=("words", "characters"),
             ),
         ),
         after=(
             Call(
-                op="batch.pad.v1", inputs=("word_ids",), outputs=("words", "word_mask"),
-                params={"value": sizes[0], "multiple": base.MULTIPLE},
+                op="batch.pad.v1", inputs=("ids",), outputs=("input_ids", "mask"),
+                params={"value": sum(sizes), "multiple": base.MULTIPLE},
             ),
-            Call(
-                op="batch.pad.v1", inputs=("character_ids",), outputs=("characters", "character_mask"),
-                params={"value": sizes[1], "multiple": base.MULTIPLE},
-            ),
-            Call(graph="model", inputs=("words", "characters"), outputs=("logits",)),
+            Call(graph="model", inputs=("input_ids",), outputs=("logits",)),
         ),
-        length="character_ids",
+        length="ids",
     )  # fmt: skip

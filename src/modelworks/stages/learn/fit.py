@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -123,7 +124,7 @@ def _train(
     module.to(_device())
     watch = Watch(
         options=options, plan=plan, module=module, score=setting.judge.score, sign=setting.judge.sign, best=-math.inf,
-        deadline=deadline, progress=setting.progress,
+        deadline=deadline, progress=setting.progress, store=partial(plans.store, scratch / "plan.json"),
     )  # fmt: skip
     weights = balanced(setting.counts) if options.class_weights == "balanced" else None
     loop = Loop(module, setting.family, options, plan, data, scratch, watch, weights)
@@ -133,7 +134,7 @@ def _train(
         state = json.loads((resumed / "trainer_state.json").read_text("utf-8"))
         watch.restore(state["stateful_callbacks"]["Watch"]["attributes"], resumed)
         done = state["global_step"]
-    setting.progress.start("training", plan.steps, "steps")
+    setting.progress.start("training", plan.last, "steps")
     setting.progress.advance(done)
     loop.train(resume_from_checkpoint=str(resumed) if resumed else None)
     return _result(setting, watch, loop, module, first)

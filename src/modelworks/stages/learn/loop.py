@@ -27,7 +27,7 @@ from modelworks.contracts.family import Family, Recipe
 from modelworks.core.errors import StepError
 from modelworks.core.files import commit_folder
 from modelworks.core.progress import Progress
-from modelworks.stages.learn.plan import Plan, batches
+from modelworks.stages.learn.plan import Plan, batches, shortened
 from modelworks.stages.learn.setting import Setting
 from modelworks.stages.learn.state import Average, write
 
@@ -81,7 +81,7 @@ class Loop(Trainer):
         return self.optimizer
 
     def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
-        curve = schedule(self.options, self.plan.steps)
+        curve = schedule(self.options, lambda: self._watch.plan.last)
         self.lr_scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer or self.optimizer, curve)
         return self.lr_scheduler
 
@@ -146,11 +146,12 @@ def fast_math() -> bool:
     return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()) and torch.backends.cpu.get_cpu_capability() == "AVX512"
 
 
-def schedule(options: Recipe, steps: int) -> Callable[[int], float]:
-    """Factor of the learning rates at each step."""
-    warm = max(1, round(options.warmup * steps))
+def schedule(options: Recipe, last: Callable[[], int]) -> Callable[[int], float]:
+    """Factor of the learning rates at each step; `last` tells the step at which they end."""
 
     def factor(step: int) -> float:
+        steps = last()
+        warm = max(1, round(options.warmup * steps))
         if step < warm:
             return (step + 1) / warm
         left = max(0.0, (steps - step) / max(1, steps - warm))
@@ -165,11 +166,13 @@ class Watch(TrainerCallback, ExportableState):
 
     def __init__(
         self, *, options: Recipe, plan: Plan, module: nn.Module, score: Callable[[nn.Module], float], sign: float,
-        best: float, deadline: float, progress: Progress,
+        best: float, deadline: float, progress: Progress, store: Callable[[Plan], None],
     ) -> None:  # fmt: skip
         self.average = Average(module, options.ema)
         self.history: dict[str, list[list[float]]] = {"loss": [], "dev": [], "learning_rate": []}
-        self._options, self._plan, self._score, self._sign = options, plan, score, sign
+        self.plan = plan
+        self._options, self._score, self._sign, self._store = options, score, sign, store
+        self._pace = (0, time.monotonic())
         self._best, self._worse, self._deadline, self._progress = best, 0, deadline, progress
         self._loss, self._saved, self._cost = 0.0, time.monotonic(), 0.0
 
@@ -186,12 +189,15 @@ class Watch(TrainerCallback, ExportableState):
     def on_step_end(self, args: Any, state: Any, control: Any, **facts: Any) -> None:
         self.average.step(state.global_step)
         step, rate = state.global_step, float(facts["lr_scheduler"].get_last_lr()[0])
-        if step % self._plan.every == 0 or step >= self._plan.steps:
+        if step % self.plan.every == 0 or step >= self.plan.last:
             self._scoring(step, rate, control)
+            self._hurry(step)
         self._progress.advance(1, loss=self._loss, lr=rate, **({"dev": self._best} if self._best > -math.inf else {}))
         now = time.monotonic()
         if now >= self._deadline:
             self._progress.say("the budget is used up: training stops here")
+            control.should_training_stop = True
+        elif step >= self.plan.last:
             control.should_training_stop = True
         elif now - self._saved > max(SAVE_EVERY, self._cost / _SHARE):
             control.should_save = True
@@ -203,6 +209,20 @@ class Watch(TrainerCallback, ExportableState):
     def heard(self, loss: float) -> None:
         """The loss of a step; a moving mean is shown."""
         self._loss = loss if not self._loss else 0.95 * self._loss + 0.05 * loss
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **facts: Any) -> None:
+        self._pace = (state.global_step, time.monotonic())
+
+    def _hurry(self, step: int) -> None:
+        """Shorten the plan when the machine is slower than it was."""
+        now = time.monotonic()
+        before, then = self._pace
+        pace = (now - then) / max(1, step - before)
+        plan = shortened(self.plan, step, seconds=self._deadline - now, step_seconds=pace)
+        if plan != self.plan:
+            self._progress.say(f"this goes slower than it began: {plan.last} steps instead of {self.plan.last}")
+            self._store(plan)
+        self.plan, self._pace = plan, (step, now)
 
     def _scoring(self, step: int, rate: float, control: Any) -> None:
         with self.average.applied() as module:

@@ -12,13 +12,15 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from modelworks.contracts.family import Recipe
 from modelworks.core import files
 
 _POOL = 50
 """Batches that are sorted by length together: enough to pad little, few enough to mix."""
+_CAUTION = 0.97
+"""Share of the time left that is planned with."""
 
 
 class Plan(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -32,6 +34,13 @@ class Plan(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     seed: int
     step_seconds: float = 0.0
     score_seconds: float = 0.0
+    end: int = 0
+    """The last step, when the machine turned out slower than measured; 0 when it did not."""
+
+    @property
+    def last(self) -> int:
+        """The step after which training ends, and the learning rate with it."""
+        return self.end or self.steps
 
 
 def decide(
@@ -49,6 +58,15 @@ def decide(
         steps=max(1, min(wanted, fitting)), epoch_steps=epoch, every=every, threads=threads(recipe), seed=seed,
         step_seconds=round(step_seconds, 5), score_seconds=round(score_seconds, 5),
     )  # fmt: skip
+
+
+def shortened(plan: Plan, step: int, *, seconds: float, step_seconds: float) -> Plan:
+    """The plan, ended earlier when only `seconds` are left after `step` and a step (its share of the scorings
+    included) takes `step_seconds`. Better a schedule that ends a little early than one that is cut off."""
+    possible = step + int(seconds * _CAUTION / max(step_seconds, 1e-9))
+    if possible >= plan.last * _CAUTION:
+        return plan
+    return structs.replace(plan, end=max(step + 1, possible))
 
 
 def threads(recipe: Recipe) -> int:

@@ -87,35 +87,33 @@ class SequenceFamily(base.Base):
 
     def collate(self, rows: base.Rows, front: Front) -> dict[str, torch.Tensor]:
         labels = torch.from_numpy(np.array([row["labels"] for row in rows]))
-        if "word_ids" in rows[0]:
-            return {
-                "words": base.pad([row["word_ids"] for row in rows], **front.body.after[0].params),
-                "characters": base.pad([row["character_ids"] for row in rows], **front.body.after[1].params),
-                "labels": labels,
-            }
         ids = [row["ids"] for row in rows]
         padding = front.body.after[0].params
-        mask = base.mask(ids, padding["multiple"])
-        return {"input_ids": base.pad(ids, **padding), "attention_mask": mask, "labels": labels}
+        batch = {"input_ids": base.pad(ids, **padding), "labels": labels}
+        if "attention_mask" in front.body.after[-1].inputs:
+            batch["attention_mask"] = base.mask(ids, padding["multiple"])
+        return batch
 
     def export(self, module: nn.Module, folder: Path) -> tuple[Graph, ...]:
         if isinstance(module, bag.BagClassifier):
-            feeds = {name: torch.zeros(2, 3, dtype=torch.int32) for name in ("words", "characters")}
-            return base.export(module, folder, feeds, {name: {0: "batch", 1: name} for name in feeds})
+            feeds = {"input_ids": torch.zeros(2, 3, dtype=torch.int32)}
+            return base.export(module, folder, feeds, {"input_ids": {0: "batch", 1: "length"}})
         return pretrained.export(module, folder, {}, {0: "batch"})
 
 
 def _fit_bags(module: bag.BagClassifier, rows: base.Rows, options: Compact) -> None:
     labels = np.array([int(row["labels"]) for row in rows])
-    for number, (name, part) in enumerate(zip(("word_ids", "character_ids"), module.bags, strict=True)):
-        assert isinstance(part, bag.Bag)
+    start = 0
+    for size in module.sizes:
+        ids = [row["ids"] - start for row in rows]
         table, bias = bag.fit(
-            [row[name] for row in rows], labels, part.size, part.classes, smoothing=options.smoothing,
-            strength=options.strength,
+            [some[(some >= 0) & (some < size)] for some in ids], labels, size, module.classes,
+            smoothing=options.smoothing, strength=options.strength,
         )  # fmt: skip
         with torch.no_grad():
-            part.table.weight.copy_(table)
-            module.bias.copy_(bias if number == 0 else module.bias + bias)
+            module.table.weight[start : start + size] = table
+            module.bias += bias
+        start += size
 
 
 def _fit_head(family: SequenceFamily, module: nn.Module, rows: base.Rows, front: Front, options: Any) -> None:

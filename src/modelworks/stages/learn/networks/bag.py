@@ -9,33 +9,27 @@ import torch
 from torch import nn
 
 
-class Bag(nn.Module):
-    """One block of n-grams: each present n-gram adds its row; the sum is divided by the norm of the bag's ratios."""
-
-    def __init__(self, size: int, classes: int) -> None:
-        super().__init__()
-        self.size, self.classes = size, classes
-        # Row `size` is the padding. Columns: contribution to each logit, then the squared ratio of each class.
-        self.table = nn.Embedding(size + 1, 2 * classes)
-        nn.init.zeros_(self.table.weight)
-
-    def forward(self, ids: torch.Tensor) -> torch.Tensor:
-        """Int32 [B, T], padded with `size`, each id once -> float32 [B, C]."""
-        present = (ids != self.size).unsqueeze(1).to(torch.float32)
-        total = (present @ self.table(ids)).squeeze(1)  # by MatMul: docs/decisions/0003-same-bytes.md
-        return total[:, : self.classes] / (total[:, self.classes :] + 1e-6).sqrt()
-
-
 class BagClassifier(nn.Module):
-    """The sum of the logits of several bags (words, characters)."""
+    """Two bags, n-grams of words and of characters. Within each, every n-gram that is present adds its row, and the
+    sum is divided by the norm of the bag's ratios; the logits of both are added."""
+
+    block: torch.Tensor
 
     def __init__(self, sizes: Sequence[int], classes: int) -> None:
         super().__init__()
-        self.bags = nn.ModuleList(Bag(size, classes) for size in sizes)
+        self.sizes, self.classes = tuple(sizes), classes
+        # N-grams of words, of characters, padding. Columns: contribution to each logit, then squared ratio of each.
+        self.table = nn.Embedding(sum(sizes) + 1, 2 * classes, padding_idx=sum(sizes))
+        nn.init.zeros_(self.table.weight)
         self.bias = nn.Parameter(torch.zeros(classes))
+        self.register_buffer("block", torch.tensor([[True], [False]]), persistent=False)
 
-    def forward(self, words: torch.Tensor, characters: torch.Tensor) -> dict[str, torch.Tensor]:
-        return {"logits": self.bags[0](words) + self.bags[1](characters) + self.bias}
+    def forward(self, input_ids: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Int32 [B, T], each id once, padded with sum(sizes), whose row is zero -> logits float32 [B, C]."""
+        member = ((input_ids.unsqueeze(1) < self.sizes[0]) == self.block).to(torch.float32)
+        sums = member @ self.table(input_ids)  # by MatMul: docs/decisions/0003-same-bytes.md
+        bags = sums[..., : self.classes] / (sums[..., self.classes :] + 1e-6).sqrt()
+        return {"logits": bags[:, 0] + bags[:, 1] + self.bias}
 
 
 def ratios(rows: Sequence[np.ndarray], labels: np.ndarray, size: int, classes: int, smoothing: float) -> torch.Tensor:
@@ -50,7 +44,7 @@ def ratios(rows: Sequence[np.ndarray], labels: np.ndarray, size: int, classes: i
 def fit(
     rows: Sequence[np.ndarray], labels: np.ndarray, size: int, classes: int, *, smoothing: float, strength: float
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """(table float32 [size + 1, 2 C], bias [C]) of the logistic regression with L2 penalty 1 / (2 `strength`)."""
+    """(table float32 [size, 2 C], bias [C]) of the logistic regression with L2 penalty 1 / (2 `strength`)."""
     ratio = ratios(rows, labels, size, classes, smoothing)
     flat = torch.from_numpy(np.concatenate([*rows, np.empty(0, np.int32)]).astype(np.int64))
     starts = torch.from_numpy(np.concatenate([[0], np.cumsum([len(row) for row in rows])[:-1]]).astype(np.int64))
@@ -67,6 +61,4 @@ def fit(
         return loss
 
     optimizer.step(closure)
-    table = torch.zeros(size + 1, 2 * classes)
-    table[:size] = torch.cat([(weight * ratio).detach(), ratio.square()], 1)
-    return table, bias.detach()
+    return torch.cat([(weight * ratio).detach(), ratio.square()], 1), bias.detach()
