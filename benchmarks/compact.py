@@ -41,9 +41,7 @@ def build(folder: Path) -> Path:
     module = FAMILY.build(front, found.classes(LABELS), options, folder).eval()
     torch.manual_seed(0)
     with torch.no_grad():
-        for part in module.bags:
-            part.table.weight.uniform_(0.0, 0.2)  # the squared ratios among them are never negative
-            part.table.weight[part.size] = 0  # padding
+        module.table.weight[:-1].uniform_(0.0, 0.2)  # the squared ratios among them are never negative
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         graphs = FAMILY.export(module, folder)

@@ -45,15 +45,14 @@ def tokens() -> Callable[[str], dict[str, np.ndarray]]:
 
 
 def grams() -> Callable[[str], dict[str, np.ndarray]]:
-    """For the compact graph of words and characters: the very functions of the bundle's operation."""
+    """For the graph of n-grams: the very functions of the bundle's operation."""
     from modelworks.ops._grams import known_ngrams
 
-    ways = [call["params"] for call in manifest["program"]["calls"] if call.get("op") == "text.ngrams.v1"]
-    known = [np.load(files[way["vocabulary"]]) for way in ways]
+    way = calls["text.ngrams.v1"]["params"]
+    known = (np.load(files["words"]), np.load(files["characters"]))
 
     def front(text: str) -> dict[str, np.ndarray]:
-        found = [known_ngrams(text, way["words"], way["characters"], k) for way, k in zip(ways, known, strict=True)]
-        return {name: row[None] for name, row in zip(graph["inputs"], found, strict=True)}
+        return {graph["inputs"][0]: known_ngrams([text], known, way["words"], way["characters"])[0][None]}
 
     return front
 

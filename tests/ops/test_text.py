@@ -21,6 +21,7 @@ from modelworks.ops.text import ngram_hashes, normal_word, split_words, word_of_
 
 ODD = "aBz09 _.,:'’@#/ð😀👩\u200d🚀🏽\u0301\ufe0f🇩🇪नमि\u093fשלֹ\u200c中ﬁß\u00a0\u2028\n\tİ"
 TEXT = st.one_of(st.text(max_size=60), st.text(alphabet=ODD, max_size=60))
+PIECES = st.sampled_from([*map(chr, range(128)), "http://", "https:/", "www.", "ww", "ht", "don't", "3.1", "a:1,0"])
 
 
 class Tools:
@@ -106,10 +107,17 @@ def _blank(char):
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.text(alphabet=[chr(n) for n in range(128)], max_size=60))
+@given(st.lists(PIECES, max_size=30).map("".join))
 def test_the_fast_pattern_for_ascii_says_the_same(text):
-    spans = [[m.span() for m in _words._pattern(marks).finditer(text)] for marks in (True, False)]
+    assert _words._pattern(text) is _words._ASCII
+    spans = [[m.span() for m in pattern.finditer(text)] for pattern in (_words._unicode(), _words._ASCII)]
     assert spans[0] == spans[1]
+
+
+@settings(max_examples=200, deadline=None)
+@given(TEXT)
+def test_words_spelled_are_those_at_the_offsets(text):
+    assert _words.spell_words(text) == words(text)
 
 
 @settings(max_examples=100, deadline=None)
@@ -258,25 +266,41 @@ def test_the_hashes_are_pinned_for_ever():
     assert found.dtype == np.uint32
 
 
+def found_hashes(text, known, **ranges):
+    """Hashes of the words and of the characters that text.ngrams.v1 finds."""
+    tools = Tools(words=known[0], characters=known[1])
+    row = run("text.ngrams.v1", [text], tools=tools, **ranges)[0]
+    assert row.dtype == np.int32
+    assert row.tolist() == sorted(set(row.tolist()))
+    split = len(known[0])
+    return [known[0][row[row < split]].tolist(), known[1][row[row >= split] - split].tolist()]
+
+
 @settings(max_examples=100, deadline=None)
 @given(TEXT, st.sampled_from([((1, 2), (2, 5)), ((1, 1), (1, 0)), ((1, 0), (3, 4)), ((2, 3), (1, 0))]))
 def test_known_ngrams_are_the_positions_of_the_hashes(text, ranges):
     text = text.encode("utf-8", "replace").decode()
-    hashes = ngram_hashes(text, *ranges)
-    known = np.unique(np.concatenate([hashes[::2], np.array([5, 77], dtype=np.uint32)]))
-    tools = Tools(vocabulary=known)
+    hashes = ngram_hashes(text, ranges[0], (1, 0)), ngram_hashes(text, (1, 0), ranges[1])
+    known = [np.unique(np.concatenate([some[::2], np.array([5, 77], dtype=np.uint32)])) for some in hashes]
+    expected = [[h for h in some.tolist() if h in set(k.tolist())] for some, k in zip(hashes, known, strict=True)]
     for _ in range(2):  # the second time from memory
-        found = run("text.ngrams.v1", [text], tools=tools, words=ranges[0], characters=ranges[1])[0]
-        assert found.dtype == np.int32
-        assert known[found].tolist() == [h for h in hashes.tolist() if h in set(known.tolist())]
-    assert len(run("text.ngrams.v1", [text], tools=Tools(vocabulary=known[:0]))[0]) == 0
+        assert found_hashes(text, known, words=ranges[0], characters=ranges[1]) == expected
+    assert found_hashes(text, [k[:0] for k in known]) == [[], []]
+
+
+def test_a_very_long_word_is_cut_after_lowering_too():
+    text = "\u0130" * 200 + " b"  # lower-cased it has twice as many characters
+    known = ngram_hashes(text, (1, 2), (1, 0)), ngram_hashes(text, (1, 0), (2, 5))
+    assert found_hashes(text, known) == [k.tolist() for k in known]
+    assert max(map(len, _grams._spelled(text))) == _words.LONGEST
 
 
 def test_words_remembered_for_one_vocabulary_are_not_used_for_another():
-    first, second = ngram_hashes("one film"), ngram_hashes("a film again and again")
-    for known in (first, second, first.copy()):
-        found = run("text.ngrams.v1", ["film"], tools=Tools(vocabulary=known))[0]
-        assert set(known[found].tolist()) == set(ngram_hashes("film").tolist()) & set(known.tolist())
+    texts = "one film", "a film again and again"
+    first, second = ([ngram_hashes(t, (1, 2), (1, 0)), ngram_hashes(t, (1, 0), (2, 5))] for t in texts)
+    film = set(ngram_hashes("film").tolist())
+    for known in (first, second, [first[0], second[1]], [first[0].copy(), first[1]]):
+        assert [set(found) for found in found_hashes("film", known)] == [film & set(k.tolist()) for k in known]
     remembered = len(_grams._remembered)
     del known, first, second
     assert len(_grams._remembered) < remembered  # forgotten with the arrays
@@ -300,7 +324,7 @@ def test_lookup_and_grams():
 
 
 def test_what_is_remembered_of_words_stays_small():
-    tools = Tools(vocabulary=ngram_hashes("some film or other"))
+    tools = Tools(words=ngram_hashes("some film or other"), characters=ngram_hashes("some film or other"))
     words = [f"word{n:x}s" for n in range(1000)]
     tracemalloc.start()
     run("text.ngrams.v1", words, tools=tools)
@@ -316,8 +340,7 @@ def test_what_is_remembered_of_words_stays_small():
 def test_threads_may_share_what_is_remembered(monkeypatch):
     monkeypatch.setattr(_grams, "CACHED", 3)  # forgets all the time
     text = "one film after the other and never the same again"
-    known = ngram_hashes(text)
-    tools = Tools(vocabulary=known)
+    known = [ngram_hashes(text, (1, 2), (1, 0)), ngram_hashes(text, (1, 0), (2, 5))]
     with ThreadPoolExecutor(4) as pool:
-        found = list(pool.map(lambda _: run("text.ngrams.v1", [text], tools=tools)[0].tolist(), range(400)))
-    assert all(row == list(range(len(known))) for row in found)
+        found = list(pool.map(lambda _: found_hashes(text, known), range(400)))
+    assert all(row == [k.tolist() for k in known] for row in found)

@@ -5,14 +5,17 @@ from __future__ import annotations
 import functools
 import weakref
 import zlib
+from array import array
 from collections.abc import Sequence
 
 import numpy as np
 
-from modelworks.ops._words import LONGEST, normal_word, split_words, zero_digits
+from modelworks.ops._words import LONGEST, normal_word, spell_words, zero_digits
 
 CACHED = 16384
 """Words whose grams are remembered: most words of a text are old acquaintances."""
+FAMILIAR = 40
+"""Characters of the longest word whose positions are remembered: longer ones hardly come again."""
 
 
 def ngram_hashes(text: str, words: Sequence[int] = (1, 2), characters: Sequence[int] = (2, 5)) -> np.ndarray:
@@ -26,30 +29,65 @@ def ngram_hashes(text: str, words: Sequence[int] = (1, 2), characters: Sequence[
     return np.sort(np.fromiter(found, dtype=np.uint32, count=len(found)))
 
 
-def known_ngrams(text: str, words: Sequence[int], characters: Sequence[int], known: np.ndarray) -> np.ndarray:
-    """Sorted unique int32 positions of `ngram_hashes` in `known`, sorted uint32; those it lacks are left out."""
-    spelled = _spelled(text)
-    shortest, longest = characters
-    places = _places(known)
-    known = np.asarray(known)  # a memory map is slow to index
-    found = [_positions(_outside(spelled, *words), known)]
-    for word in set(spelled):
-        key = (word, shortest, longest)
-        place = places.get(key)
-        if place is None:
-            if len(places) >= CACHED:
-                places.clear()
-            place = places[key] = _positions(list(_inside(word, shortest, longest)), known)
-        found.append(place)
-    ordered = np.sort(np.concatenate(found))
-    fresh = np.ones(len(ordered), dtype=bool)
-    np.not_equal(ordered[1:], ordered[:-1], out=fresh[1:])
-    return ordered[fresh]  # np.unique hashes first, and takes three times as long
+def known_ngrams(
+    texts: Sequence[str], known: tuple[np.ndarray, np.ndarray], words: Sequence[int], characters: Sequence[int]
+) -> list[np.ndarray]:
+    """For each text the sorted unique int32 positions of its `w:` n-grams in `known[0]` and, counted on from there,
+    of its `c:` n-grams in `known[1]`, both sorted uint32; `ngram_hashes` has the n-grams. Those that a vocabulary
+    lacks are left out."""
+    met, places = _memory(known, characters)
+    return [
+        _gathered(
+            [met.get(word) or _meet(word, met, places, known, characters) for word in _spelled(text)], places, words
+        )
+        for text in texts
+    ]
+
+
+_BEFORE = b"\xff\xff\xff\xff"
+"""Position -1, which sorts before all others."""
+
+Word = tuple[int, bytes, int | None, bytes]
+"""What is remembered of a word: hash of `w:word`, ` word`, position of that hash, positions of its `c:` n-grams
+(int32)."""
+
+
+def _meet(
+    word: str, met: dict[str, Word], places: dict[int, int], known: tuple[np.ndarray, np.ndarray],
+    characters: Sequence[int],
+) -> Word:  # fmt: skip
+    if len(met) >= CACHED:
+        met.clear()
+    alone = zlib.crc32(f"w:{word}".encode())
+    inside = _positions(list(_inside(word, *characters)), np.asarray(known[1]))  # a memory map is slow to index
+    made = (alone, f" {word}".encode(), places.get(alone), (inside + np.int32(len(known[0]))).tobytes())
+    if len(word) <= FAMILIAR:
+        met[word] = made
+    return made
+
+
+def _gathered(words: Sequence[Word], places: dict[int, int], lengths: Sequence[int]) -> np.ndarray:
+    if not words:
+        return np.empty(0, dtype=np.int32)
+    shortest, longest = lengths
+    hashes: Sequence[int]
+    hashes, tails, alone, inside = zip(*words, strict=True)
+    outside = set(alone) if shortest <= 1 <= longest else set()
+    for n in range(2, longest + 1):
+        hashes = list(map(zlib.crc32, tails[n - 1 :], hashes))  # CRC-32 goes on where it stopped
+        if n >= shortest:
+            outside.update(map(places.get, hashes))
+    outside.discard(None)
+    ordered = np.frombuffer(bytearray(b"".join((_BEFORE, array("i", outside), *inside))), dtype=np.int32)
+    ordered.sort()
+    found = ordered[1:]
+    return np.asarray(found[found != ordered[:-1]])  # np.unique hashes first, and takes far longer
 
 
 def _spelled(text: str) -> list[str]:
     lowered = text.lower()
-    return [lowered[a : min(b, a + LONGEST)] for a, b in split_words(lowered).tolist()]
+    words = spell_words(lowered)
+    return words if len(lowered) <= LONGEST else [word[:LONGEST] for word in words]
 
 
 def _outside(words: Sequence[str], shortest: int, longest: int) -> list[int]:
@@ -84,16 +122,18 @@ def _positions(hashes: Sequence[int], known: np.ndarray) -> np.ndarray:
     return np.asarray(at[known[at] == wanted], dtype=np.int32)
 
 
-Places = dict[tuple[str, int, int], np.ndarray]
-_remembered: dict[int, tuple[weakref.ref[np.ndarray], Places]] = {}
+Memory = tuple[dict[str, Word], dict[int, int]]
+_remembered: dict[tuple[int, ...], tuple[list[weakref.ref[np.ndarray]], Memory]] = {}
 
 
-def _places(known: np.ndarray) -> Places:
-    """Words met before -> positions of their grams in this very array."""
-    name = id(known)
-    entry = _remembered.get(name)
-    if entry is None or entry[0]() is not known:
-        entry = _remembered[name] = (weakref.ref(known, lambda _: _remembered.pop(name, None)), {})
+def _memory(known: tuple[np.ndarray, np.ndarray], characters: Sequence[int]) -> Memory:
+    """Of these very arrays: words met before, and hash -> position in the first."""
+    key = (id(known[0]), id(known[1]), *characters)
+    entry = _remembered.get(key)
+    if entry is None or any(there() is not hashes for there, hashes in zip(entry[0], known, strict=True)):
+        alive = [weakref.ref(hashes, lambda _: _remembered.pop(key, None)) for hashes in known]
+        places = {gram: at for at, gram in enumerate(known[0].tolist())}
+        entry = _remembered[key] = (alive, ({}, places))
     return entry[1]
 
 

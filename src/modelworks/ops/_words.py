@@ -31,18 +31,35 @@ def split_words(text: str) -> np.ndarray:
       (a flag) together.
 
     White space and control characters belong to no word. Letters and marks are those of Python's Unicode tables."""
-    pattern = _pattern(False) if text.isascii() else _pattern(True)
-    return np.array([match.span() for match in pattern.finditer(text)], dtype=np.int32).reshape(-1, 2)
+    spans = [match.span() for match in _pattern(text).finditer(text)]
+    return np.array(spans, dtype=np.int32).reshape(-1, 2)
+
+
+def spell_words(text: str) -> list[str]:
+    """The words of a text by the same rule."""
+    return _pattern(text).findall(text)
+
+
+def _pattern(text: str) -> re.Pattern[str]:
+    return _ASCII if text.isascii() else _unicode()
+
+
+_ASCII = re.compile(
+    r"[a-gi-vx-zA-Z_]\w*+|https?://\S*[\w/]|www\.\S*[\w/]|[@#]\w++|\d\d*+(?:[.,:]\d++)++|'(?<=\w')\w++|\w\w*+"
+    r"|[^\w\s\x00-\x1f\x7f]"
+)
+"""What `_unicode` says of ASCII texts, four times as fast: each choice begins with a set of characters, and first comes
+a word that can be nothing else."""
 
 
 @functools.cache
-def _pattern(marks: bool) -> re.Pattern[str]:
-    """The rule; without `marks` it says the same of ASCII texts, three times as fast."""
-    found = _marks() if marks else ""
-    word = rf"\w++(?:[{found}\u200c\u200d]++\w*+)*+" if marks else r"\w++"
-    sign = rf"[^\w\s\x00-\x1f\x7f-\x9f][{found}\U0001f3fb-\U0001f3ff]*+" if marks else r"[^\w\s\x00-\x1f\x7f]"
-    flags = rf"|[\U0001f1e6-\U0001f1ff]{{2}}|{sign}(?:\u200d{sign})*+" if marks else rf"|{sign}"
-    return re.compile(rf"(?:https?://|www\.)\S*[\w/]|[@#]{word}|\d++(?:[.,:]\d++)++|(?<=\w)['’]{word}|{word}{flags}")
+def _unicode() -> re.Pattern[str]:
+    """The rule of `split_words`."""
+    marks = _marks()
+    word = rf"\w++(?:[{marks}\u200c\u200d]++\w*+)*+"
+    sign = rf"[^\w\s\x00-\x1f\x7f-\x9f][{marks}\U0001f3fb-\U0001f3ff]*+"
+    signs = rf"[\U0001f1e6-\U0001f1ff]{{2}}|{sign}(?:\u200d{sign})*+"
+    return re.compile(rf"(?:https?://|www\.)\S*[\w/]|[@#]{word}|\d++(?:[.,:]\d++)++|(?<=\w)['’]{word}|{word}|{signs}")
 
 
 @functools.cache

@@ -17,12 +17,15 @@ def pad(
     [B, longest]: 1 for what is there, 0 for the filling. At least `minimum` long: a graph never sees an empty axis.
     The length is a multiple of `multiple`: kernels add in fours, so with 4 a row's sums do not depend on how much it is
     filled up (docs/decisions/0003-same-bytes.md)."""
-    lengths = np.array([len(row) for row in rows], dtype=np.int64)
-    longest = -(-max(int(lengths.max(initial=0)), minimum) // multiple) * multiple
-    padded = np.full((len(rows), longest, *rows[0].shape[1:]), value, dtype=rows[0].dtype)
-    for place, row in zip(padded, rows, strict=True):
-        place[: len(row)] = row
-    return padded, (np.arange(longest) < lengths[:, None]).astype(np.int64)
+    lengths = [len(row) for row in rows]
+    longest = -(-max(*lengths, minimum) // multiple) * multiple
+    padded = np.empty((len(rows), longest, *rows[0].shape[1:]), dtype=rows[0].dtype)
+    padded.fill(value)
+    mask = np.zeros((len(rows), longest), dtype=np.int64)
+    for length, row, place, present in zip(lengths, rows, padded, mask, strict=True):
+        place[:length] = row
+        present[:length] = 1
+    return padded, mask
 
 
 @op("batch.stack.v1")

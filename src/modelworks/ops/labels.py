@@ -16,10 +16,9 @@ def rank(
 ) -> tuple[list[str], list[float], list[tuple[Scored, ...]]]:
     """Probabilities [B, C] -> best label, its score, and all (or the `top`) labels as Scored, best first; equal
     scores in the order of `labels`."""
-    order = np.argsort(-probabilities, axis=-1, kind="stable")[:, :top]
-    scores = np.take_along_axis(probabilities, order, axis=-1).tolist()
+    order = (-probabilities).argsort(axis=-1, kind="stable")[:, :top].tolist()
     ranked = [
-        tuple(Scored(labels[index], score) for index, score in zip(indices, row, strict=True))
-        for indices, row in zip(order.tolist(), scores, strict=True)
+        tuple([Scored(labels[index], row[index]) for index in indices])
+        for indices, row in zip(order, probabilities.tolist(), strict=True)
     ]
     return [row[0].label for row in ranked], [row[0].score for row in ranked], ranked

@@ -130,10 +130,11 @@ def grams(
 
 @op("text.ngrams.v1", rowwise=True)
 def ngrams(
-    tools: Tools, texts: Sequence[str], *, vocabulary: str = "vocabulary", words: Sequence[int] = (1, 2),
-    characters: Sequence[int] = (2, 5),
+    tools: Tools, texts: Sequence[str], *, word_vocabulary: str = "words", character_vocabulary: str = "characters",
+    words: Sequence[int] = (1, 2), characters: Sequence[int] = (2, 5),
 ) -> list[np.ndarray]:  # fmt: skip
-    """Which known n-grams a text holds: sorted unique int32 positions of `ngram_hashes` in resource `vocabulary`, a
-    sorted uint32 array; those it lacks are left out."""
-    known = tools.resource(vocabulary)
-    return [known_ngrams(text, words, characters, known) for text in texts]
+    """Which known n-grams a text holds, sorted unique int32 [T]: positions of its n-grams of words (`w:` of
+    `ngram_hashes`) in resource `word_vocabulary`, and then, counted on from its length, positions of its n-grams of
+    characters (`c:`) in resource `character_vocabulary`. Both are sorted uint32 arrays; what they lack is left out."""
+    known = (tools.resource(word_vocabulary), tools.resource(character_vocabulary))
+    return known_ngrams(texts, known, words, characters)
