@@ -17,6 +17,8 @@ class Kind(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A typed value. Subclasses are frozen, refuse unknown fields, and carry a `name`."""
 
     name: ClassVar[str] = ""
+    fewest_labels: ClassVar[int] = 0
+    """As a target: how many different labels a training split must have to be learnt from."""
 
     def check(self) -> None:
         """Raise ValueError, in a sentence, when the value contradicts itself."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import ClassVar
 
 import msgspec
 
@@ -12,6 +13,8 @@ from modelworks.kinds.base import Kind, kind
 @kind("label")
 class Label(Kind, frozen=True):
     """The one right class of an example."""
+
+    fewest_labels: ClassVar[int] = 2
 
     label: str
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import ClassVar
 
 import msgspec
 
@@ -23,6 +24,8 @@ class Spans(Kind, frozen=True):
 
     `tokens` holds the annotator's tokens as (start, end) when the data came tokenized, so that word-level scores
     are exact; empty when it did not."""
+
+    fewest_labels: ClassVar[int] = 1
 
     spans: tuple[Span, ...]
     tokens: tuple[tuple[int, int], ...] = ()

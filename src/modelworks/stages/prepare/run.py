@@ -20,6 +20,7 @@ from modelworks.core.errors import DataError
 from modelworks.core.progress import Progress
 from modelworks.dataset import create
 from modelworks.kinds import Example
+from modelworks.kinds.base import named
 from modelworks.stages.prepare import check, report
 from modelworks.stages.prepare.facts import Fact, fact
 from modelworks.stages.prepare.licences import licences
@@ -125,7 +126,7 @@ def _stop_for_labels(task: Task, facts: Sequence[Fact], splits: Sequence[str], v
     known = validation["labels"]["train"]
     if not validation["splits"]["train"]:
         raise DataError("no examples are left to train on", seen=validation["splits"], hint="give more data")
-    least = {"label": 2, "spans": 1}.get(task.target, 0)
+    least = named(task.target).fewest_labels
     if len(known) < least:
         words = "only one label" if known else "no labels"
         raise DataError(
