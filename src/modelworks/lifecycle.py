@@ -20,7 +20,7 @@ RUNTIME = ("modelworks.bundle", "modelworks.ops", "modelworks.kinds")
 
 def plan(project: Path, settings: config.Project) -> Plan:
     """The steps of one project, in order; reads the sources' fingerprint and the lock, and runs nothing."""
-    leaf = task_module(settings.task)
+    leaf = task_code(settings.task)
     steps = (*_making(project, settings, leaf), _optimize(settings, leaf))
     champion = baseline(project, Plan(steps=steps))
     steps = (*steps, *_judging(project, settings, leaf, champion), _release(settings, champion))
@@ -41,6 +41,12 @@ def baseline(project: Path, making: Plan) -> str | None:
     return champion.bundle if champion else None
 
 
+def task_code(name: str) -> tuple[str, ...]:
+    """The modules whose source is a task's version: its leaf, and what leaves of that folder share."""
+    shared = sorted(path.stem for path in registry.folder_of("modelworks.tasks").glob("_*.py"))
+    return (task_module(name), *(f"modelworks.tasks.{stem}" for stem in shared if stem != "__init__"))
+
+
 def task_module(name: str) -> str:
     """The module of a task's leaf, for the version of the steps that use it; found without importing it if it can."""
     stem = name.replace("-", "_")
@@ -54,7 +60,7 @@ def task_module(name: str) -> str:
     return task_module(task.find(name).name)
 
 
-def _making(project: Path, settings: config.Project, leaf: str) -> tuple[Step, ...]:
+def _making(project: Path, settings: config.Project, leaf: tuple[str, ...]) -> tuple[Step, ...]:
     data = msgspec.to_builtins(settings.data)
     train = msgspec.to_builtins(settings.train)
     return (
@@ -62,35 +68,35 @@ def _making(project: Path, settings: config.Project, leaf: str) -> tuple[Step, .
             name="prepare", run="modelworks.stages.prepare:run", result="dataset",
             inputs={"source": External(path=".", digest=fingerprint(project, data))},
             params={"task": settings.task, "data": data},
-            code=("modelworks.dataset", "modelworks.formats", "modelworks.kinds", "modelworks.ops.image", leaf),
+            code=("modelworks.dataset", "modelworks.formats", "modelworks.kinds", "modelworks.ops.image", *leaf),
         ),
         Step(
             name="train", run="modelworks.stages.learn:train", result="checkpoint",
             inputs={"dataset": From("prepare")},
             params={"task": settings.task, "train": train},
-            code=(*RUNTIME, "modelworks.metrics", leaf),
+            code=(*RUNTIME, "modelworks.metrics", *leaf),
         ),
         Step(
             name="export", run="modelworks.stages.learn:export", result="bundle",
             inputs={"dataset": From("prepare"), "checkpoint": From("train")},
             params={"task": settings.task, "name": settings.name},
-            code=(*RUNTIME, leaf),
+            code=(*RUNTIME, *leaf),
         ),
     )  # fmt: skip
 
 
-def _optimize(settings: config.Project, leaf: str) -> Step:
+def _optimize(settings: config.Project, leaf: tuple[str, ...]) -> Step:
     return Step(
         name="optimize", run="modelworks.stages.optimize:run", result="bundle",
         inputs={"dataset": From("prepare"), "bundle": From("export")},
         params={"task": settings.task, "optimize": msgspec.to_builtins(settings.optimize)},
-        code=(*RUNTIME, "modelworks.metrics", leaf),
+        code=(*RUNTIME, "modelworks.metrics", *leaf),
     )  # fmt: skip
 
 
-def _judging(project: Path, settings: config.Project, leaf: str, champion: str | None) -> tuple[Step, ...]:
+def _judging(project: Path, settings: config.Project, leaf: tuple[str, ...], champion: str | None) -> tuple[Step, ...]:
     params = {"task": settings.task, "evaluate": msgspec.to_builtins(settings.evaluate)}
-    code = (*RUNTIME, "modelworks.metrics", leaf)
+    code = (*RUNTIME, "modelworks.metrics", *leaf)
     run = "modelworks.stages.evaluate:run"
     bundle: dict[str, From | External] = {"dataset": From("prepare"), "bundle": From("optimize")}
     steps = [Step(name="evaluate", run=run, result="report", inputs=bundle, params=params, code=code)]

@@ -3,44 +3,25 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
 
 from modelworks.contracts.body import Body
-from modelworks.contracts.program import Call, Program
+from modelworks.contracts.program import Program
 from modelworks.contracts.task import Task
 from modelworks.core.errors import RequestError
 from modelworks.kinds import Example, Image, Kind, Label, Labels
 from modelworks.ops.image import open_image
+from modelworks.tasks._classification import encode, ranked
 from modelworks.tasks._html import bars
 
 THUMBNAIL = 96
 
 
 def _program(labels: Sequence[str], body: Body) -> Program:
-    return Program(
-        inputs={"image": "image"},
-        calls=(
-            *body.calls,
-            Call(op="scores.softmax.v1", inputs=("logits",), outputs=("probabilities",)),
-            Call(
-                op="labels.rank.v1",
-                inputs=("probabilities",),
-                outputs=("label", "score", "ranked"),
-                params={"labels": list(labels)},
-            ),
-        ),
-        outputs={"label": "label", "score": "score", "labels": "ranked"},
-        length=body.length,
-    )
-
-
-def _encode(target: Kind, variables: Mapping[str, Any], labels: Sequence[str]) -> dict[str, np.ndarray]:
-    assert isinstance(target, Label)
-    return {"labels": np.array(list(labels).index(target.label), dtype=np.int64)}
+    return ranked(labels, body, {"image": "image"})
 
 
 def _render(input: Kind, target: Kind | None, prediction: Kind | None) -> str:
@@ -96,7 +77,7 @@ TASK = Task(
     shape="image",
     program=_program,
     classes=list,
-    encode=_encode,
+    encode=encode,
     render=_render,
     example=_example,
     slices=("label",),

@@ -2,41 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from html import escape
-from typing import Any
-
-import numpy as np
 
 from modelworks.contracts.body import Body
 from modelworks.contracts.program import Call, Program
 from modelworks.contracts.task import Task
 from modelworks.kinds import Example, Kind, Label, Labels, Text
+from modelworks.tasks._classification import encode, ranked
 from modelworks.tasks._html import bars
 
 
 def _program(labels: Sequence[str], body: Body) -> Program:
-    return Program(
-        inputs={"raw": "text"},
-        calls=(
-            Call(op="text.limit.v1", inputs=("raw",), outputs=("text",)),
-            *body.calls,
-            Call(op="scores.softmax.v1", inputs=("logits",), outputs=("probabilities",)),
-            Call(
-                op="labels.rank.v1",
-                inputs=("probabilities",),
-                outputs=("label", "score", "ranked"),
-                params={"labels": list(labels)},
-            ),
-        ),
-        outputs={"label": "label", "score": "score", "labels": "ranked"},
-        length=body.length,
-    )
-
-
-def _encode(target: Kind, variables: Mapping[str, Any], labels: Sequence[str]) -> dict[str, np.ndarray]:
-    assert isinstance(target, Label)
-    return {"labels": np.array(list(labels).index(target.label), dtype=np.int64)}
+    limit = Call(op="text.limit.v1", inputs=("raw",), outputs=("text",))
+    return ranked(labels, body, {"raw": "text"}, (limit,))
 
 
 def _render(input: Kind, target: Kind | None, prediction: Kind | None) -> str:
@@ -78,7 +57,7 @@ TASK = Task(
     shape="sequence",
     program=_program,
     classes=list,
-    encode=_encode,
+    encode=encode,
     render=_render,
     example=_example,
     perturbations=("typos", "casing", "ocr-noise", "truncation", "unseen-characters"),
