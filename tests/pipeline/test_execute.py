@@ -123,6 +123,9 @@ def test_unkeyed_parameters_do_not_change_the_key() -> None:
 
 def test_why_names_the_change(project: Path) -> None:
     assert "has not run" in explain.words(explain.why(Executor(project, diamond()), "d"))
+    run(project, diamond(b={"names": ("x",)}))
+    same = explain.why(Executor(project, diamond(b={"names": ("x",), "add": 5})), "b")
+    assert [c.what for c in same.changes] == ["params.add"]  # a tuple is what JSON has as a list
     run(project, diamond())
     assert "up to date" in explain.words(explain.why(Executor(project, diamond()), "d"))
     changed = explain.why(Executor(project, diamond(b={"add": 5})), "b")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
+from modelworks.core.hashing import canonical
 from modelworks.pipeline.execute import Executor
 from modelworks.pipeline.keys import ingredients
 
@@ -35,7 +37,7 @@ class Why(Struct, frozen=True, kw_only=True):
 def why(executor: Executor, name: str) -> Why:
     """Explain one step of the executor's plan."""
     step, key = executor.step(name), executor.keys[name]
-    now = ingredients(executor.plan, step, dict(executor.keys))
+    now = msgspec.json.decode(canonical(ingredients(executor.plan, step, dict(executor.keys))))  # as records hold them
     records = executor.store.records(name)
     done = executor.done(name)
     before = executor.store.record(name, key) if done else (records[-1] if records else None)
