@@ -12,7 +12,17 @@ from modelworks.stages.learn import plan as plans
 
 def decide(seconds, step=0.1, score=1.0, epochs=4, examples=3200):
     recipe = Recipe(epochs=epochs, batch_size=32, scorings=2)
-    return plans.decide(recipe, examples, 0, seconds=seconds, step_seconds=step, score_seconds=score)
+    pace = plans.Pace(threads=1, fast=False, seconds=step)
+    return plans.decide(recipe, examples, 0, seconds=seconds, pace=pace, score_seconds=score)
+
+
+def test_the_quickest_way_is_taken_when_it_is_clearly_so():
+    two, one, slow = (
+        plans.Pace(threads=threads, fast=fast, seconds=seconds)
+        for threads, fast, seconds in ((2, True, 1.0), (1, True, 0.95), (2, False, 0.5))
+    )
+    assert plans.quickest([two, one]) is two
+    assert plans.quickest([two, one, slow]) is slow
 
 
 def test_enough_time_means_all_the_epochs():
@@ -60,7 +70,7 @@ def test_a_plan_is_stored_and_read(tmp_path):
 @given(st.lists(st.integers(1, 60), min_size=1, max_size=200), st.integers(1, 9), st.integers(0, 5))
 def test_each_epoch_sees_every_example_once(lengths, size, seed):
     epoch = -(-len(lengths) // size)
-    plan = plans.Plan(steps=2 * epoch, epoch_steps=epoch, every=1, threads=1, seed=seed)
+    plan = plans.Plan(steps=2 * epoch, epoch_steps=epoch, every=1, threads=1, fast=False, seed=seed)
     made = plans.batches(lengths, size, plan)
     for half in (made[:epoch], made[epoch:]):
         assert sorted(np.concatenate(half).tolist()) == list(range(len(lengths)))
@@ -70,6 +80,6 @@ def test_each_epoch_sees_every_example_once(lengths, size, seed):
 
 def test_batches_hold_like_lengths():
     lengths = np.random.default_rng(0).integers(5, 100, 3200)
-    plan = plans.Plan(steps=100, epoch_steps=100, every=1, threads=1, seed=0)
+    plan = plans.Plan(steps=100, epoch_steps=100, every=1, threads=1, fast=False, seed=0)
     padded = sum(lengths[batch].max() * len(batch) for batch in plans.batches(lengths, 32, plan))
     assert padded < 1.1 * lengths.sum()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -19,12 +19,12 @@ from torch import nn
 from modelworks.contracts.family import Recipe
 from modelworks.core.files import write_bytes
 from modelworks.stages.learn import plan as plans
-from modelworks.stages.learn.loop import Batches, Loop, Watch, last, loss_of
+from modelworks.stages.learn.loop import Batches, Loop, Watch, fast_math, last, loss_of
 from modelworks.stages.learn.setting import Setting
 from modelworks.stages.learn.state import State, copy, read, write
 
 _TRIALS = 4
-"""Steps that are timed before the plan is made; the first does not count."""
+"""Steps that are timed before the plan is made."""
 _RESERVE = 0.04
 """Share of the budget kept free for what comes after the last step."""
 
@@ -50,6 +50,7 @@ def fit(setting: Setting, options: Recipe, deadline: float, scratch: Path) -> Fi
         if not any(group["params"] for group in setting.family.groups(module, options)):
             return first or Fitted(state=copy(module.state_dict()), score=setting.judge.score(module), how="start")
         plan = _plan(setting, options, module, deadline, scratch)
+        torch.set_num_threads(plan.threads)
         trained = _train(setting, options, plan, module, first, deadline, scratch)
     return _better(setting, first, trained)
 
@@ -87,33 +88,57 @@ def _plan(setting: Setting, options: Recipe, module: nn.Module, deadline: float,
     began = time.monotonic()
     setting.judge.score(module)
     scoring = time.monotonic() - began
-    stepping = _time_steps(setting, options)
+    pace = plans.quickest(_paces(setting, options))
     left = deadline - time.monotonic()
     plan = plans.decide(
-        options, len(setting.rows), setting.seed, seconds=left * (1 - _RESERVE), step_seconds=stepping,
-        score_seconds=scoring,
-    )  # fmt: skip
+        options, len(setting.rows), setting.seed, seconds=left * (1 - _RESERVE), pace=pace, score_seconds=scoring
+    )
     plans.store(scratch / "plan.json", plan)
     return plan
 
 
-def _time_steps(setting: Setting, options: Recipe) -> float:
-    """Seconds of one training step, on a network of its own."""
-    plan = plans.Plan(steps=_TRIALS, epoch_steps=1, every=10**9, threads=plans.threads(options), seed=setting.seed)
-    module = setting.network(options)
-    data = Batches(setting, options, plan)
-    device = _device()
-    module.to(device).train()
+def _paces(setting: Setting, options: Recipe) -> list[plans.Pace]:
+    """Seconds of a training step, on a network of its own, with all threads and with one, and for convolutions in
+    bfloat16 and without.
+
+    What is best cannot be known beforehand: oneDNN's threads wait for each other in a spin, so that on a core shared
+    with another process two threads took eight times as long as one."""
+    module = setting.network(options).to(_device()).train()
+    fast = options.fast_math and fast_math()
+    convolves = any(isinstance(part, nn.Conv2d) for part in module.modules())
+    most = plans.threads(options)
+    counts = (most,) if options.threads or most == 1 else (most, 1)
+    ways = [(threads, kind) for kind in ((True, False) if fast and convolves else (fast,)) for threads in counts]
+    epoch = max(1, len(setting.rows) // options.batch_size)
+    trial = plans.Plan(steps=epoch, epoch_steps=epoch, every=epoch, threads=most, fast=fast, seed=setting.seed)
+    data = Batches(setting, options, trial)
+    steps = data.typical(_TRIALS)
+    measured = [
+        plans.Pace(
+            threads=threads, fast=kind, seconds=_time_steps(setting, options, module, data, steps, threads, kind)
+        )
+        for threads, kind in ways
+    ]
+    torch.set_num_threads(most)
+    return measured
+
+
+def _time_steps(
+    setting: Setting, options: Recipe, module: nn.Module, data: Batches, steps: Sequence[int], threads: int, fast: bool
+) -> float:
+    """Mean seconds of some steps, after one that does not count."""
+    torch.set_num_threads(threads)
     optimizer = torch.optim.AdamW([g for g in setting.family.groups(module, options) if g["params"]])
+    device = _device()
     times = []
-    for step in range(len(data)):
+    for step in (steps[0], *steps):
         began = time.monotonic()
         batch = {name: value.to(device) for name, value in data[step].items()}
-        loss_of(module, batch, setting.family, options).backward()
+        loss_of(module, batch, setting.family, options, fast).backward()
         optimizer.step()
         optimizer.zero_grad()
         times.append(time.monotonic() - began)
-    return float(np.mean(times[1:] or times))
+    return float(np.mean(times[1:]))
 
 
 def _train(

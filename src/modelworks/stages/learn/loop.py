@@ -43,13 +43,19 @@ class Batches(Dataset[dict[str, torch.Tensor]]):
     def __init__(self, setting: Setting, options: Recipe, plan: Plan) -> None:
         self._make = setting.family.batcher(setting.rows, setting.front, setting.classes, options)
         self._seed = plan.seed
-        self._batches = batches([row_length(row) for row in setting.rows], options.batch_size, plan)
+        self._lengths = np.array([row_length(row) for row in setting.rows])
+        self._batches = batches(self._lengths, options.batch_size, plan)
 
     def __len__(self) -> int:
         return len(self._batches)
 
     def __getitem__(self, step: int) -> dict[str, torch.Tensor]:
         return self._make(self._batches[step].tolist(), np.random.default_rng([self._seed, 1, step]))
+
+    def typical(self, count: int) -> list[int]:
+        """Steps with short, middling and long batches, evenly: their mean cost is that of all."""
+        order = np.argsort([self._lengths[batch].max() for batch in self._batches], kind="stable")
+        return [int(order[int((number + 0.5) / count * len(order))]) for number in range(count)]
 
 
 def row_length(row: Mapping[str, Any]) -> int:
@@ -100,7 +106,7 @@ class Loop(Trainer):
     def compute_loss(self, model: nn.Module, inputs: dict[str, Any], *_: Any, **__: Any) -> torch.Tensor:
         if self._class_weights is not None:
             inputs["class_weights"] = self._class_weights.to(self.args.device)
-        return loss_of(model, inputs, self.family, self.options)
+        return loss_of(model, inputs, self.family, self.options, self.plan.fast)
 
     def _get_output_dir(self, trial: Any) -> str:
         return str(self._scratch / "partial")
@@ -125,11 +131,11 @@ class Loop(Trainer):
         self._watch.wrote(time.monotonic() - began)
 
 
-def loss_of(model: nn.Module, batch: dict[str, Any], family: Family, options: Recipe) -> torch.Tensor:
-    """Forward and loss, in bfloat16 where that is wanted and quick."""
+def loss_of(model: nn.Module, batch: dict[str, Any], family: Family, options: Recipe, fast: bool) -> torch.Tensor:
+    """Forward (in bfloat16 when `fast`) and loss."""
     feeds = {name: value for name, value in batch.items() if name not in ("labels", "class_weights")}
     device = batch["labels"].device.type
-    with torch.autocast(device, torch.bfloat16, enabled=options.fast_math and fast_math()):
+    with torch.autocast(device, torch.bfloat16, enabled=fast):
         outputs = model(**feeds)
     loss: torch.Tensor = family.loss(outputs, batch, options)
     return loss

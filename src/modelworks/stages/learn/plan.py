@@ -31,6 +31,8 @@ class Plan(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     every: int
     """Steps between scorings on the dev split."""
     threads: int
+    fast: bool
+    """Whether the network runs in bfloat16."""
     seed: int
     step_seconds: float = 0.0
     score_seconds: float = 0.0
@@ -43,10 +45,24 @@ class Plan(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         return self.end or self.steps
 
 
-def decide(
-    recipe: Recipe, examples: int, seed: int, *, seconds: float, step_seconds: float, score_seconds: float
-) -> Plan:
+class Pace(Struct, frozen=True, kw_only=True):
+    """A way to run the steps, as measured on this machine, with what else it is doing."""
+
+    threads: int
+    fast: bool
+    seconds: float
+    """Of one step."""
+
+
+def quickest(paces: Sequence[Pace]) -> Pace:
+    """The first of the given ways, unless another is clearly quicker: a tenth may be chance."""
+    best = min(paces, key=lambda pace: pace.seconds)
+    return best if best.seconds < 0.9 * paces[0].seconds else paces[0]
+
+
+def decide(recipe: Recipe, examples: int, seed: int, *, seconds: float, pace: Pace, score_seconds: float) -> Plan:
     """As many steps as the recipe wants, or as fit into `seconds` with their scorings; at least one."""
+    step_seconds = pace.seconds
     epoch = max(1, math.ceil(examples / recipe.batch_size))
     wanted = max(1, round(recipe.epochs * epoch))
     every = max(1, round(epoch / recipe.scorings))
@@ -55,8 +71,8 @@ def decide(
     cost = step_seconds + score_seconds / every
     fitting = int(max(0.0, seconds - score_seconds) / max(cost, 1e-9))
     return Plan(
-        steps=max(1, min(wanted, fitting)), epoch_steps=epoch, every=every, threads=threads(recipe), seed=seed,
-        step_seconds=round(step_seconds, 5), score_seconds=round(score_seconds, 5),
+        steps=max(1, min(wanted, fitting)), epoch_steps=epoch, every=every, threads=pace.threads, fast=pace.fast,
+        seed=seed,        step_seconds=round(step_seconds, 5), score_seconds=round(score_seconds, 5),
     )  # fmt: skip
 
 
@@ -84,7 +100,7 @@ def store(path: Path, plan: Plan) -> None:
     files.write_bytes(path, msgspec.json.encode(plan))
 
 
-def batches(lengths: Sequence[int], batch_size: int, plan: Plan) -> list[np.ndarray]:
+def batches(lengths: Sequence[int] | np.ndarray, batch_size: int, plan: Plan) -> list[np.ndarray]:
     """Positions of the examples of each step, int64, for all `plan.steps`; alike in length within a batch."""
     array = np.asarray(lengths)
     found: list[np.ndarray] = []
