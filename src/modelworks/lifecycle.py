@@ -103,14 +103,17 @@ def _judging(project: Path, settings: config.Project, leaf: tuple[str, ...], cha
     gate: dict[str, From | External] = {
         "candidate": From("evaluate"), "optimized": From("optimize"), "dataset": From("prepare"),
     }  # fmt: skip
-    if champion is not None:
+    absent = None
+    if champion is not None and not paths.bundle(project, champion).is_dir():
+        absent = champion  # as in a fresh clone: the gate says so
+    elif champion is not None:
         holder = paths.bundle(project, champion).relative_to(project)
         inputs: dict[str, From | External] = {
             "dataset": From("prepare"), "bundle": External(path=str(holder), digest=champion),
         }  # fmt: skip
         steps.append(Step(name="champion", run=run, result="report", inputs=inputs, params=params, code=code))
         gate["champion"] = From("champion")
-    judge: dict[str, Any] = {**params, "gate": settings.gate}
+    judge: dict[str, Any] = {**params, "gate": settings.gate, "absent": absent}
     run = "modelworks.stages.evaluate.gate:run"
     steps.append(Step(name="gate", run=run, result="verdict", inputs=gate, params=judge, code=("modelworks.metrics",)))
     return tuple(steps)

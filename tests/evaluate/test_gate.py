@@ -183,3 +183,13 @@ def test_a_metric_without_range_needs_a_margin() -> None:
     with pytest.raises(ConfigError):
         margin_of(endless, None)
     assert margin_of(ACCURACY, None) == conditions.MARGIN
+
+
+def test_a_champion_that_is_elsewhere_is_not_passed_over() -> None:
+    rules, candidate = {"accuracy": ">= 0.5", "champion": "no worse"}, side(rights(0.8))
+    refused = decide(rules, candidate, None, [], SETTINGS, absent="c" * 64)
+    assert not refused.passed
+    assert "not on this machine" in refused.words
+    assert refused.champion == "c" * 64
+    assert decide(rules, candidate, None, [], SETTINGS, absent="candidate").passed
+    assert decide({"accuracy": ">= 0.5"}, candidate, None, [], SETTINGS, absent="c" * 64).passed

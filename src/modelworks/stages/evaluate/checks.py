@@ -63,6 +63,21 @@ def _span(seen: dict[str, float | None]) -> str:
     return f"{value:.4g} [{low:.4g}, {high:.4g}]"
 
 
+def absence_checks(asked: Gate, candidate: Side, absent: str) -> list[Check]:
+    """The champion's bundle is not on this machine: only the champion itself passes, since nothing can be compared."""
+    same = candidate.report["bundle"] == absent
+    words = (
+        "the candidate is the champion"
+        if same
+        else f"the champion (bundle {absent[:12]}) is not on this machine, so nothing can be compared with it: "
+        f"bring .modelworks/bundles/{absent[:12]}… here, or make it with `modelworks run` in the commit that released it"
+    )
+    return [
+        Check(f"champion: {name}", same, f"{rule} than the champion", None, words)
+        for name, rule in asked.champion.items()
+    ]
+
+
 def champion_checks(asked: Gate, candidate: Side, champion: Side | None, settings: Evaluate) -> list[Check]:
     return [_standing(name, rule, asked, candidate, champion, settings) for name, rule in asked.champion.items()]
 

@@ -15,7 +15,15 @@ from modelworks.core import files
 from modelworks.core.config import Evaluate
 from modelworks.core.errors import StoreError
 from modelworks.stages.evaluate import conditions, statistics
-from modelworks.stages.evaluate.checks import Check, Side, against, champion_checks, ends, slice_checks
+from modelworks.stages.evaluate.checks import (
+    Check,
+    Side,
+    absence_checks,
+    against,
+    champion_checks,
+    ends,
+    slice_checks,
+)
 
 COSTS = {"size_mb": 1e-6, "load_s": 1.0, "p50_ms": 1.0, "p95_ms": 1.0, "throughput": 1.0, "memory_mb": 1.0}
 """Figures of the chosen variant that a threshold may use."""
@@ -45,7 +53,7 @@ def run(work: Work) -> dict[str, Any]:
     optimized = work.inputs.get("optimized")
     measured = read_json(optimized / "measurements.json", []) if optimized else []
     settings = msgspec.convert(work.params.get("evaluate", {}), Evaluate)
-    verdict = decide(work.params.get("gate", {}), candidate, champion, measured, settings)
+    verdict = decide(work.params.get("gate", {}), candidate, champion, measured, settings, work.params.get("absent"))
     plain = verdict.plain()
     files.write_bytes(work.output / "verdict.json", msgspec.json.format(msgspec.json.encode(plain), indent=2) + b"\n")
     files.write_bytes(work.output / "verdict.md", markdown(verdict).encode())
@@ -76,22 +84,28 @@ def read_json(path: Path, missing: Any) -> Any:
 
 
 def decide(
-    gate: dict[str, Any], candidate: Side, champion: Side | None, measured: list[dict[str, Any]], settings: Evaluate
-) -> Verdict:
-    """Check every condition; a ConfigError when one names a figure that does not exist."""
+    gate: dict[str, Any], candidate: Side, champion: Side | None, measured: list[dict[str, Any]], settings: Evaluate,
+    absent: str | None = None,
+) -> Verdict:  # fmt: skip
+    """Check every condition; a ConfigError when one names a figure that does not exist. `absent` is the id of a
+    champion whose bundle is not on this machine."""
     seen = figures(candidate.report, measured)
     primary = candidate.report["primary"]
     names = [primary, *(name for name in candidate.report["scores"] if name != primary)]
     asked = conditions.parse(gate, list(seen), names)
     checks = [
         *(against(one, seen[one.name]) for one in asked.thresholds),
-        *champion_checks(asked, candidate, champion, settings),
+        *(
+            absence_checks(asked, candidate, absent)
+            if absent
+            else champion_checks(asked, candidate, champion, settings)
+        ),
         *slice_checks(asked, candidate, champion, settings),
     ]
     failed = [one for one in checks if not one.passed]
     return Verdict(
         not failed, tuple(checks), _words(checks, failed),
-        champion.report["bundle"] if champion else None, candidate.report["bundle"],
+        champion.report["bundle"] if champion else absent, candidate.report["bundle"],
     )  # fmt: skip
 
 
