@@ -70,7 +70,7 @@ def absence_checks(asked: Gate, candidate: Side, absent: str) -> list[Check]:
         "the candidate is the champion"
         if same
         else f"the champion (bundle {absent[:12]}) is not on this machine, so nothing can be compared with it: "
-        f"bring .modelworks/bundles/{absent[:12]}… here, or make it with `modelworks run` in the commit that released it"
+        f"bring .modelworks/bundles/{absent[:12]}… here, or make it by `modelworks run` in the commit that released it"
     )
     return [
         Check(f"champion: {name}", same, f"{rule} than the champion", None, words)
