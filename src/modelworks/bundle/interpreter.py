@@ -6,6 +6,7 @@ that no later step reads (emptied at once, so that big intermediates die early).
 
 from __future__ import annotations
 
+import types
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -66,7 +67,7 @@ class _Step:
         self.reaches = bool(call.graph or call.graphs)
 
     def __call__(self, variables: list[Any], told: Callable[[Any], Any] | None = None) -> None:
-        result = self.function(*[variables[i] for i in self.inputs])
+        result = self.function(*map(variables.__getitem__, self.inputs))
         if len(self.outputs) == 1:
             variables[self.outputs[0]] = result
         else:
@@ -106,10 +107,11 @@ class Interpreter:
             _Step(call, function, self._at, dead)
             for call, function, dead in zip(program.calls, functions, _last_uses(program), strict=True)
         ]
+        self._leading, self._rest = self._steps[: self._first], self._steps[self._first :]
         self._live = self._at(sorted(_read_after(program, self._first), key=names.index))
         self._length = self._position[program.length] if program.length else -1
         self._fields = _fields(input, program.inputs) if input else []
-        self._prediction = named(prediction) if prediction else Kind
+        self._kinds = types.GenericAlias(list, named(prediction) if prediction else Kind)
         self._outputs = [(field, self._position[name]) for field, name in program.outputs.items()]
         self._state = [(self._position[old], self._position[new]) for old, new in program.state.items()]
 
@@ -119,11 +121,10 @@ class Interpreter:
     def prepare(self, inputs: Sequence[Kind]) -> list[Row]:
         """The row-wise calls the program begins with: one Row an input."""
         variables = self._begin(inputs)
-        lengths = [1] * len(inputs)
-        for number in range(self._first):
-            self._steps[number](variables)
-            if self._length in self._steps[number].outputs:
-                lengths = [len(value) for value in variables[self._length]]
+        for step in self._leading:
+            step(variables)
+        measured = variables[self._length] if self._length >= 0 else None
+        lengths = [1] * len(inputs) if measured is None else map(len, measured)
         columns = [variables[i] for i in self._live]
         rows = zip(*columns, strict=True) if columns else [()] * len(inputs)
         return [Row(values, length) for values, length in zip(rows, lengths, strict=True)]
@@ -132,7 +133,7 @@ class Interpreter:
         """The variables of the row-wise calls by name, one dict an input: what training reads."""
         variables = self._begin(inputs)
         kept: dict[str, Any] = {}
-        for step in self._steps[: self._first]:
+        for step in self._leading:
             kept.update((self._names[i], variables[i]) for i in step.inputs)
             step(variables)
             kept.update((self._names[i], variables[i]) for i in step.outputs if variables[i] is not None)
@@ -151,7 +152,7 @@ class Interpreter:
                 variables[position] = list(column)
         for old, _ in self._state:
             variables[old] = (state or {}).get(old)
-        for step in self._steps[self._first :]:
+        for step in self._rest:
             step(variables, told)
         if state is not None:
             state.update((old, variables[new]) for old, new in self._state)
@@ -169,11 +170,12 @@ class Interpreter:
 
     def _predictions(self, variables: list[Any], count: int) -> list[Kind]:
         columns = [variables[position] for _, position in self._outputs]
-        fields = [field for field, _ in self._outputs]
+        fields = list(self.program.outputs)
         if any(len(column) != count for column in columns):
             raise BundleError("the program left another number of rows than it was given", where="program", seen=count)
-        kind = self._prediction
-        return [msgspec.convert(dict(zip(fields, row, strict=True)), kind) for row in zip(*columns, strict=True)]
+        rows = [dict(zip(fields, row, strict=False)) for row in zip(*columns, strict=True)]
+        predictions: list[Kind] = msgspec.convert(rows, self._kinds)
+        return predictions
 
 
 def _leading(program: Program) -> int:

@@ -123,18 +123,23 @@ def _positions(hashes: Sequence[int], known: np.ndarray) -> np.ndarray:
 
 
 Memory = tuple[dict[str, Word], dict[int, int]]
-_remembered: dict[tuple[int, ...], tuple[list[weakref.ref[np.ndarray]], Memory]] = {}
+There = weakref.ref[np.ndarray]
+_remembered: dict[tuple[int, ...], tuple[There, There, Memory]] = {}
 
 
 def _memory(known: tuple[np.ndarray, np.ndarray], characters: Sequence[int]) -> Memory:
     """Of these very arrays: words met before, and hash -> position in the first."""
-    key = (id(known[0]), id(known[1]), *characters)
+    words, inside = known
+    key = (id(words), id(inside), *characters)
     entry = _remembered.get(key)
-    if entry is None or any(there() is not hashes for there, hashes in zip(entry[0], known, strict=True)):
-        alive = [weakref.ref(hashes, lambda _: _remembered.pop(key, None)) for hashes in known]
-        places = {gram: at for at, gram in enumerate(known[0].tolist())}
-        entry = _remembered[key] = (alive, ({}, places))
-    return entry[1]
+    if entry is None or entry[0]() is not words or entry[1]() is not inside:
+        places = {gram: at for at, gram in enumerate(words.tolist())}
+        entry = _remembered[key] = (_while_alive(words, key), _while_alive(inside, key), ({}, places))
+    return entry[2]
+
+
+def _while_alive(array: np.ndarray, key: tuple[int, ...]) -> There:
+    return weakref.ref(array, lambda _: _remembered.pop(key, None))
 
 
 @functools.lru_cache(maxsize=CACHED)
