@@ -1,0 +1,88 @@
+"""Every kind: JSON there and back, a schema, and refusal of what it is not."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modelworks import kinds
+from modelworks.core.errors import ConfigError, RequestError
+from modelworks.kinds import Entities, Entity, Image, Kind, Label, Labels, Scored, Span, Spans, Text, headers
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]))
+SCORE = st.floats(0, 1)
+SCORED = st.builds(Scored, TEXT, SCORE)
+ENTITY = st.builds(Entity, TEXT, SCORE, TEXT, st.integers(0, 99), st.integers(0, 99))
+SPANS = st.lists(st.tuples(st.integers(0, 5), st.integers(1, 5)), max_size=5)
+VALUES: dict[str, st.SearchStrategy[Kind]] = {
+    "text": st.builds(Text, TEXT),
+    "image": st.builds(Image, st.binary(min_size=1)),
+    "label": st.builds(Label, TEXT.filter(bool)),
+    "labels": st.builds(Labels, TEXT, SCORE, st.lists(SCORED).map(tuple)),
+    "spans": SPANS.map(lambda gaps: Spans(tuple(_laid_out(gaps)))),
+    "entities": st.lists(ENTITY).map(lambda found: Entities(tuple(found))),
+}
+
+
+def _laid_out(gaps: list[tuple[int, int]]) -> list[Span]:
+    """(gap before, length) -> spans in order that do not overlap."""
+    spans, at = [], 0
+    for gap, length in gaps:
+        spans.append(Span(at + gap, at + gap + length, "x"))
+        at += gap + length
+    return spans
+
+
+def test_every_kind_is_tried_here() -> None:
+    assert set(VALUES) == set(kinds.KINDS)
+
+
+@pytest.mark.parametrize("name", VALUES)
+@given(data=st.data())
+def test_json_there_and_back(name: str, data: st.DataObject) -> None:
+    value = data.draw(VALUES[name])
+    assert kinds.decode(name, kinds.encode(value)) == value
+    assert kinds.decode(name, msgspec.json.decode(kinds.encode(value))) == value
+    assert value.size() >= 0
+    assert all(amount >= 0 for amount in value.extents().values())
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_schema_names_its_fields(name: str) -> None:
+    schema = kinds.schema(name)
+    fields = {f.encode_name for f in msgspec.structs.fields(kinds.KINDS[name])}
+    assert set(schema["$defs"][kinds.KINDS[name].__name__]["properties"]) == fields
+
+
+@pytest.mark.parametrize("name", VALUES)
+@pytest.mark.parametrize("wrong", [b"", b"null", b"[]", b'{"unknown": 1}', b'{"text": 3}', b"\xff"])
+def test_what_it_is_not_is_refused_with_what_it_has(name: str, wrong: bytes) -> None:
+    with pytest.raises(RequestError) as caught:
+        kinds.decode(name, wrong, "body")
+    assert caught.value.where == "body"
+    assert caught.value.allowed
+
+
+@pytest.mark.parametrize(
+    "spans",
+    [[(3, 3)], [(4, 2)], [(-1, 2)], [(0, 3), (2, 4)], [(5, 6), (0, 1)]],
+    ids=["empty", "reversed", "negative", "overlap", "order"],
+)
+def test_spans_that_contradict_themselves(spans: list[tuple[int, int]]) -> None:
+    value = Spans(tuple(Span(a, b, "x") for a, b in spans))
+    with pytest.raises(ValueError, match="span"):
+        value.check()
+
+
+def test_unknown_kind() -> None:
+    with pytest.raises(ConfigError, match="no kind"):
+        kinds.schema("sound")
+
+
+@given(st.binary(max_size=64))
+def test_headers_never_raise(data: bytes) -> None:
+    size = headers.size(data)
+    assert size is None or (size[0] >= 0 and size[1] >= 0)
+    headers.whole(data)
