@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import resource
 import signal
 import subprocess
 import sys
@@ -43,10 +42,10 @@ def moods(project: Path) -> Path:
     return project
 
 
-def run(project: Path, *arguments: str, **more: object) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "modelworks", "run", "--json", *arguments]
+def run(project: Path, *arguments: str, before: tuple[str, ...] = ()) -> subprocess.Popen[str]:
+    command = [*before, sys.executable, "-m", "modelworks", "run", "--json", *arguments]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    return subprocess.Popen(command, cwd=project, start_new_session=True, **pipes, **more)
+    return subprocess.Popen(command, cwd=project, start_new_session=True, **pipes)
 
 
 def finish(process: subprocess.Popen[str]) -> dict:
@@ -98,11 +97,8 @@ def test_two_runs_at_once_release_once(moods: Path) -> None:
 def test_full_disk_is_an_error_that_says_so_and_loses_nothing(moods: Path) -> None:
     finish(run(moods, "--until", "prepare"))
 
-    def small_files() -> None:  # writes beyond this fail, as on a full disk
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
-
-    process = run(moods, preexec_fn=small_files)
+    # no file may grow beyond 8 blocks of 512 bytes: writes fail, as on a full disk
+    process = run(moods, before=("sh", "-c", 'ulimit -f 8; exec "$@"', "sh"))
     out, err = process.communicate(timeout=240)
     assert process.returncode == 2, out + err
     told = json.loads(out.splitlines()[-1])
