@@ -35,7 +35,7 @@ def main() -> None:
         body = json.dumps({"text": sys.argv[1]}).encode()
         request = urllib.request.Request(f"{base}/predict", body, {"Content-Type": "application/json"})
         print(f"POST /predict {body.decode()}")
-        print(json.dumps(json.load(urllib.request.urlopen(request, timeout=10)), indent=1, ensure_ascii=False))
+        print(json.dumps(json.load(urllib.request.urlopen(request, timeout=10)), ensure_ascii=False))
     finally:
         server.terminate()
         server.wait(15)
