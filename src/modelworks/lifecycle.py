@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -52,9 +51,9 @@ def task_module(name: str) -> str:
     stem = name.replace("-", "_")
     if (registry.folder_of("modelworks.tasks") / f"{stem}.py").is_file():
         return f"modelworks.tasks.{stem}"
-    for point in entry_points(group="modelworks.tasks"):
+    for point in registry.added("modelworks.tasks"):
         if point.name == name:
-            return point.module
+            return str(point.module)
     from modelworks.contracts import task
 
     return task_module(task.find(name).name)

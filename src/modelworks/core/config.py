@@ -165,7 +165,6 @@ def parse_project(text: str, where: str = FILE, overrides: tuple[str, ...] = ())
     import yaml
 
     try:
-        node = yaml.compose(text, Loader=_loader())
         value = yaml.load(text, Loader=_loader())  # noqa: S506 (a SafeLoader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
@@ -175,10 +174,11 @@ def parse_project(text: str, where: str = FILE, overrides: tuple[str, ...] = ())
         raise ConfigError("a project is a mapping of keys", where=where, seen=value, allowed=_keys(Project))
     for override in overrides:
         _override(value, override)
-    _unknown_keys(value, node, Project, where, "")
     try:
         return msgspec.convert(value, Project, strict=True)
     except msgspec.ValidationError as error:
+        node = yaml.compose(text, Loader=_loader())  # a second parse, for the lines alone
+        _unknown_keys(value, node, Project, where, "")
         message, _, place = str(error).partition(" - at ")
         keys = [key for key in place.strip("`").replace("$.", "", 1).split(".") if key not in ("$", "")]
         raise ConfigError(
