@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from torch import nn
 
 from modelworks.contracts.family import Batcher, Front, Graph, Recipe, Source
 from modelworks.core import files
+from modelworks.core.errors import ConfigError
 
 Rows = Sequence[Mapping[str, Any]]
 OPSET = 17
@@ -23,11 +25,13 @@ MULTIPLE = 4
 much it is filled up (docs/decisions/0003-same-bytes.md)."""
 
 
-class Base:
-    """Defaults of a family: no quick start, plain groups, no augmentation, cross entropy."""
+class Base(ABC):
+    """Defaults of a family: compact alone, no quick start, plain groups, no augmentation, cross entropy."""
 
     def load(self, module: nn.Module, source: Source) -> None:
-        raise NotImplementedError(f"{type(self).__name__} has only a compact network")
+        raise ConfigError(
+            "this family has only a compact network", where="train.model", seen=source.name, allowed="compact"
+        )
 
     def start(self, module: nn.Module, rows: Rows, front: Front, options: Any) -> bool:
         return False
@@ -35,8 +39,9 @@ class Base:
     def groups(self, module: nn.Module, options: Recipe) -> list[dict[str, Any]]:
         return decay_groups(module.named_parameters(), options.learning_rate, options.weight_decay)
 
+    @abstractmethod
     def collate(self, rows: Rows, front: Front) -> dict[str, torch.Tensor]:
-        raise NotImplementedError
+        """As in contracts.family."""
 
     def batcher(self, rows: Rows, front: Front, classes: Sequence[str], options: Any) -> Batcher:
         return lambda positions, random: self.collate([rows[i] for i in positions], front)
