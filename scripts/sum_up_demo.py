@@ -16,7 +16,7 @@ def main() -> None:
         shown = f"{score['value']:.4f}" + (f"  ({report['confidence']:.0%}: {low:.4f} to {high:.4f})" if low else "")
         print(f"{name:18} {shown}  {score['signature']}")
     measured = json.loads(newest("optimize/*/measurements.json").read_text())
-    for variant in measured["variants"] if isinstance(measured, dict) else measured:
+    for variant in measured:
         mark = "→" if variant.get("chosen") else " "
         figures = [f"{key}={variant[key]:.4g}" for key in ("p50_ms", "throughput", "metric") if variant.get(key)]
         print(f"{mark} {variant['variant']:16} {'  '.join(figures)}  {variant.get('why', '')}")

@@ -12,7 +12,6 @@ from modelworks.cli import _project, _show
 from modelworks.contracts import task as tasks
 from modelworks.core import config, registry
 from modelworks.core.errors import GateFailed
-from modelworks.core.progress import Progress
 from modelworks.pipeline.execute import Executor
 from modelworks.pipeline.store import Record
 from modelworks.stages.evaluate import gate
@@ -40,7 +39,7 @@ def work(
         except GateFailed as error:
             progress.say(f"  {error.message}")
     if not quiet:
-        _closing(executor, progress)
+        _closing(executor)
     return executor
 
 
@@ -67,7 +66,7 @@ def _variants(executor: Executor, record: Record) -> list[str]:
             "→" if m.get("chosen") else " ", m["variant"], _mb(m.get("size")), m.get("p50_ms"), m.get("p95_ms"),
             m.get("throughput"), m.get("metric"), m.get("why", ""),
         )
-        for m in (measured["variants"] if isinstance(measured, dict) else measured)
+        for m in measured
     ]  # fmt: skip
     return _show.table(("", "variant", "MB", "p50 ms", "p95 ms", "rows/s", "dev", "why"), rows).split("\n")
 
@@ -86,7 +85,7 @@ def _verdict(executor: Executor, record: Record) -> list[str]:
 _DRAW = {"optimize": _variants, "evaluate": _scores, "champion": _scores, "gate": _verdict}
 
 
-def _closing(executor: Executor, progress: Progress) -> None:
+def _closing(executor: Executor) -> None:
     if executor.done("gate"):
         click.echo(f"Report: {_project.relative(executor.path('gate') / 'report.html')}")
     if executor.done("release"):
