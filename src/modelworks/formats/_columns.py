@@ -98,7 +98,7 @@ def _named(path: Path, field: str, column: str, names: list[str]) -> str:
 
 def fields(reading: Reading) -> list[str]:
     """The fields of the input and target kinds that columns may hold."""
-    found = [field.encode_name for field in msgspec.structs.fields(KINDS[reading.input])]
+    found = [field.encode_name for field in msgspec.structs.fields(KINDS[reading.input]) if field.required]
     if reading.target == "spans":
         return [*found, "spans", "tokens", "tags"]
     if reading.target:
@@ -203,7 +203,7 @@ def _cells(kind: str, columns: Mapping[str, str], *, skip: bool) -> tuple[Any, l
     """(class of a kind, for each of its fields the column and how its value is made)."""
     if skip:
         return None, []
-    fields = msgspec.structs.fields(KINDS[kind])
+    fields = [field for field in msgspec.structs.fields(KINDS[kind]) if field.encode_name in columns]
     return KINDS[kind], [(columns[field.encode_name], _cell(field.encode_name, field.type)) for field in fields]
 
 

@@ -1,10 +1,12 @@
 """Typed values that tasks and stages exchange: inputs, targets and predictions.
 
 A *kind* is a frozen msgspec struct; its JSON form is what files and HTTP carry, its JSON Schema is what the server
-publishes. `KINDS` is the closed table by name. A kind checks itself (`check`) and knows nothing of any task.
+publishes. `KINDS` is the closed table by name. A kind checks itself (`check`) and knows nothing of any task; formats,
+stages, server and command line know nothing of a kind beyond what `Kind` offers (docs/decisions/0006).
 """
 
-from modelworks.kinds.base import KINDS, Kind, decode, encode, kind, schema
+from modelworks.kinds.base import KINDS, Judgement, Kind, decode, encode, kind, schema
+from modelworks.kinds.edits import Edit
 from modelworks.kinds.example import Example
 from modelworks.kinds.image import Image
 from modelworks.kinds.labels import Label, Labels, Scored
@@ -12,6 +14,6 @@ from modelworks.kinds.spans import Entities, Entity, Span, Spans
 from modelworks.kinds.text import Text
 
 __all__ = [
-    "KINDS", "Entities", "Entity", "Example", "Image", "Kind", "Label", "Labels", "Scored", "Span", "Spans", "Text",
-    "decode", "encode", "kind", "schema",
+    "KINDS", "Edit", "Entities", "Entity", "Example", "Image", "Judgement", "Kind", "Label", "Labels", "Scored", "Span",
+    "Spans", "Text", "decode", "encode", "kind", "schema",
 ]  # fmt: skip

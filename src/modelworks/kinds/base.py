@@ -2,21 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, ClassVar, TypeVar
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar, NamedTuple, Self, TypeVar
 
 import msgspec
 
 from modelworks.core.errors import ConfigError, RequestError
+from modelworks.kinds.edits import Edit
 
 KINDS: dict[str, type[Kind]] = {}
 T = TypeVar("T", bound="Kind")
 
 
+class Judgement(NamedTuple):
+    """One decision of a prediction held against the target. `truth` or `predicted` is None for something invented or
+    missed; `score` in [0, 1]."""
+
+    truth: str | None
+    predicted: str | None
+    score: float | None
+    right: bool
+
+
 class Kind(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A typed value. Subclasses are frozen, refuse unknown fields, and carry a `name`."""
+    """A typed value. Subclasses are frozen, refuse unknown fields, and carry a `name`.
+
+    All that formats, stages, server and command line need to know of a value is a member here, so that none of them
+    names a concrete kind."""
 
     name: ClassVar[str] = ""
+    media: ClassVar[tuple[str, ...]] = ()
+    """Media types of a bare body that is one value (`image/*`); see `raw`."""
+    columns: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    """Field of a table or JSON line -> usual names of its column, best first."""
+    needs: ClassVar[tuple[tuple[str, ...], ...]] = ()
+    """Sets of such fields of which one must be there to make a value; empty for all fields of the struct."""
+    sample: ClassVar[Mapping[str, Any]] = {}
+    """A small example as JSON has it, for documentation."""
     fewest_labels: ClassVar[int] = 0
     """As a target: how many different labels a training split must have to be learnt from."""
 
@@ -34,6 +56,46 @@ class Kind(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def extents(self) -> dict[str, int]:
         """What limits bound, as unit -> amount (`characters`, `bytes`, `pixels`): a bundle's limit `max_<unit>`."""
         return {}
+
+    @classmethod
+    def raw(cls, data: bytes) -> Self:
+        """The value whose bare bytes these are: a file, a request's body, a line of standard input. ValueError for
+        bytes that are none, or a kind that has no such form."""
+        raise ValueError(f"a {cls.name} is given as JSON, not as bare bytes")
+
+    @classmethod
+    def from_fields(cls, given: Mapping[str, Any], input: Kind | None = None) -> Self:
+        """The value from cells of a table by field (JSON field names and those of `columns`); a target may look at
+        its input. ValueError in a sentence where it cannot be."""
+        known = [field.encode_name for field in msgspec.structs.fields(cls)]
+        return msgspec.convert({name: given[name] for name in known if name in given}, cls, strict=False)
+
+    def fits(self, input: Kind) -> None:
+        """Raise ValueError when this target contradicts its input (a span past the end of the text)."""
+
+    def plain(self) -> Kind:
+        """The normal form: equal for values that count as duplicates."""
+        return self
+
+    def shorter(self) -> Kind | None:
+        """A much smaller value of this kind, to try how length changes an answer; None where there is none."""
+        return None
+
+    def as_text(self) -> str:
+        """In one line, as a person reads it."""
+        return msgspec.json.encode(self).decode()
+
+    def rows(self) -> list[tuple[str, float | None]]:
+        """A prediction as lines for a terminal: what was found, and its score in [0, 1] where there is one."""
+        return [(self.as_text(), None)]
+
+    def edited(self, edits: Sequence[Edit]) -> Kind | None:
+        """An input after edits of its text; a target whose offsets moved along; None where that is not defined."""
+        return None
+
+    def judgements(self, target: Kind) -> list[Judgement] | None:
+        """The single decisions of this prediction, in its order; None for kinds that hold none."""
+        return None
 
 
 def kind(name: str) -> Any:

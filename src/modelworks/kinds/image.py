@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
+
 from modelworks.kinds import headers
 from modelworks.kinds.base import Kind, kind
 
@@ -10,7 +13,17 @@ from modelworks.kinds.base import Kind, kind
 class Image(Kind, frozen=True):
     """An encoded picture (JPEG, PNG, WebP, BMP, TIFF), as the bytes of its file; base64 in JSON."""
 
+    media: ClassVar[tuple[str, ...]] = ("image/*",)
+    columns: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "image": ("image", "img", "picture", "photo", "image_path", "file_name", "filename", "file", "path"),
+    }
+    sample: ClassVar[Mapping[str, Any]] = {"image": "<base64 of a JPEG or PNG file>"}
+
     image: bytes
+
+    @classmethod
+    def raw(cls, data: bytes) -> Self:
+        return cls(data)
 
     def check(self) -> None:
         if not self.image:
@@ -22,3 +35,7 @@ class Image(Kind, frozen=True):
     def extents(self) -> dict[str, int]:
         width, height = headers.size(self.image) or (0, 0)
         return {"bytes": len(self.image), "pixels": width * height}
+
+    def as_text(self) -> str:
+        width, height = headers.size(self.image) or (0, 0)
+        return f"picture of {width} x {height} pixels"

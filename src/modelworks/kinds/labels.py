@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import ClassVar
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar
 
 import msgspec
 
-from modelworks.kinds.base import Kind, kind
+from modelworks.kinds.base import Judgement, Kind, kind
+from modelworks.kinds.edits import Edit
 
 
 @kind("label")
@@ -15,6 +16,11 @@ class Label(Kind, frozen=True):
     """The one right class of an example."""
 
     fewest_labels: ClassVar[int] = 2
+    columns: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "label": ("label", "labels", "class", "category", "sentiment", "target", "intent", "topic", "emotion",
+                  "polarity", "stars", "rating", "tag", "output", "y"),
+    }  # fmt: skip
+    sample: ClassVar[Mapping[str, Any]] = {"label": "positive"}
 
     label: str
 
@@ -24,6 +30,12 @@ class Label(Kind, frozen=True):
 
     def labels(self) -> Iterable[str]:
         return (self.label,)
+
+    def as_text(self) -> str:
+        return self.label
+
+    def edited(self, edits: Sequence[Edit]) -> Label:
+        return self
 
 
 class Scored(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -43,3 +55,14 @@ class Labels(Kind, frozen=True):
 
     def labels(self) -> Iterable[str]:
         return (self.label,)
+
+    def as_text(self) -> str:
+        return self.label
+
+    def rows(self) -> list[tuple[str, float | None]]:
+        return [(scored.label, scored.score) for scored in self.labels_[:3]]
+
+    def judgements(self, target: Kind) -> list[Judgement] | None:
+        if not isinstance(target, Label):
+            return None
+        return [Judgement(target.label, self.label, self.score, self.label == target.label)]

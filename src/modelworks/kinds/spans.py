@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import ClassVar
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar
 
 import msgspec
 
-from modelworks.kinds.base import Kind, kind
+from modelworks.kinds.base import Judgement, Kind, kind
+from modelworks.kinds.edits import Edit, place
 
 
 class Span(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -26,6 +27,13 @@ class Spans(Kind, frozen=True):
     are exact; empty when it did not."""
 
     fewest_labels: ClassVar[int] = 1
+    columns: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "spans": ("spans", "entities", "ents", "annotations"),
+        "tokens": ("tokens", "words"),
+        "tags": ("ner_tags", "tags", "ner", "labels"),
+    }
+    needs: ClassVar[tuple[tuple[str, ...], ...]] = (("spans",), ("tokens", "tags"))
+    sample: ClassVar[Mapping[str, Any]] = {"spans": [{"start": 0, "end": 12, "label": "person"}]}
 
     spans: tuple[Span, ...]
     tokens: tuple[tuple[int, int], ...] = ()
@@ -46,6 +54,17 @@ class Spans(Kind, frozen=True):
 
     def size(self) -> int:
         return len(self.spans)
+
+    def fits(self, input: Kind) -> None:
+        if self.spans and self.spans[-1].end > input.size():
+            last = self.spans[-1]
+            raise ValueError(f"span [{last.start}, {last.end}) reaches past the end of the text ({input.size()})")
+
+    def edited(self, edits: Sequence[Edit]) -> Spans:
+        """A text inserted at the edge of a span stays outside of it; a span of which nothing is left goes."""
+        spans = [Span(*place(span.start, span.end, edits), span.label) for span in self.spans]
+        tokens = [place(start, end, edits) for start, end in self.tokens]
+        return Spans(tuple(span for span in spans if span.start < span.end), tuple(t for t in tokens if t[0] < t[1]))
 
 
 class Entity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -69,3 +88,33 @@ class Entities(Kind, frozen=True):
 
     def size(self) -> int:
         return len(self.entities)
+
+    def as_text(self) -> str:
+        return ", ".join(f"{entity.entity_group}: {entity.word}" for entity in self.entities) or "(nothing found)"
+
+    def rows(self) -> list[tuple[str, float | None]]:
+        found: list[tuple[str, float | None]] = [(f"{e.entity_group}: {e.word}", e.score) for e in self.entities]
+        return found or [("(nothing found)", None)]
+
+    def judgements(self, target: Kind) -> list[Judgement] | None:
+        if not isinstance(target, Spans):
+            return None
+        left = list(target.spans)
+        found = [_judged(entity, left) for entity in self.entities]
+        return [*found, *(Judgement(span.label, None, None, False) for span in left)]
+
+
+def _judged(entity: Entity, left: list[Span]) -> Judgement:
+    """Right only when bounds and label agree; a confusion takes the span it overlaps, once."""
+    best = max(left, key=lambda span: _shared(entity, span), default=None)
+    if best is None or _shared(entity, best) == 0:
+        return Judgement(None, entity.entity_group, entity.score, False)
+    left.remove(best)
+    exact = (best.start, best.end, best.label) == (entity.start, entity.end, entity.entity_group)
+    return Judgement(best.label, entity.entity_group, entity.score, exact)
+
+
+def _shared(entity: Entity, span: Span) -> float:
+    """Overlap as intersection over union of code points."""
+    inside = min(entity.end, span.end) - max(entity.start, span.start)
+    return max(0, inside) / (max(entity.end, span.end) - min(entity.start, span.start))
