@@ -7,7 +7,8 @@ that no later step reads (emptied at once, so that big intermediates die early).
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from functools import partial
 from typing import Any
 
@@ -60,14 +61,22 @@ class _Tools:
 class _Step:
     """A compiled call."""
 
-    __slots__ = ("dead", "function", "inputs", "outputs", "reaches")
+    __slots__ = ("dead", "function", "inputs", "outputs", "reaches", "streams")
 
     def __init__(self, call: Call, function: Callable[..., Any], at: Callable[..., list[int]], dead: list[str]) -> None:
         self.function, self.inputs, self.outputs, self.dead = function, at(call.inputs), at(call.outputs), at(dead)
         self.reaches = bool(call.graph or call.graphs)
+        self.streams = call.op is not None and ops.find(call.op).streams
 
     def __call__(self, variables: list[Any], told: Callable[[Any], Any] | None = None) -> None:
         result = self.function(*map(variables.__getitem__, self.inputs))
+        self._leave(variables, _drained(result) if self.streams else result, told)
+
+    def stream(self, variables: list[Any]) -> Generator[tuple[int, Any], None, None]:
+        """The pieces of an op that streams; then its outputs are in `variables`."""
+        self._leave(variables, (yield from self.function(*map(variables.__getitem__, self.inputs))), None)
+
+    def _leave(self, variables: list[Any], result: Any, told: Callable[[Any], Any] | None) -> None:
         if len(self.outputs) == 1:
             variables[self.outputs[0]] = result
         else:
@@ -146,17 +155,39 @@ class Interpreter:
         receives each variable that a graph, or an op that runs one, leaves."""
         if not rows:
             return []
+        variables = self._resumed(rows, state)
+        for step in self._rest:
+            step(variables, told)
+        self._remember(variables, state)
+        return self._predictions(variables, len(rows))
+
+    def stream(self, row: Row, state: dict[int, Any] | None = None) -> Iterator[Any]:
+        """The rest of the program over one prepared row: the pieces of its ops that stream, then the prediction.
+        Closing the iterator stops the work; `state` is then left as it was."""
+        variables = self._resumed([row], state)
+        for step in self._rest:
+            if step.streams:
+                with closing(step.stream(variables)) as pieces:
+                    for _, piece in pieces:
+                        yield piece
+            else:
+                step(variables)
+        self._remember(variables, state)
+        yield self._predictions(variables, 1)[0]
+
+    def _resumed(self, rows: Sequence[Row], state: dict[int, Any] | None) -> list[Any]:
+        """The variables where the row-wise calls ended."""
         variables: list[Any] = [None] * len(self._names)
         if self._live:
             for position, column in zip(self._live, zip(*[row.values for row in rows], strict=True), strict=True):
                 variables[position] = list(column)
         for old, _ in self._state:
             variables[old] = (state or {}).get(old)
-        for step in self._rest:
-            step(variables, told)
+        return variables
+
+    def _remember(self, variables: list[Any], state: dict[int, Any] | None) -> None:
         if state is not None:
             state.update((old, variables[new]) for old, new in self._state)
-        return self._predictions(variables, len(rows))
 
     def run(self, inputs: Sequence[Kind]) -> list[Kind]:
         """All inputs as one batch."""
@@ -176,6 +207,15 @@ class Interpreter:
         rows = [dict(zip(fields, row, strict=False)) for row in zip(*columns, strict=True)]
         predictions: list[Kind] = msgspec.convert(rows, self._kinds)
         return predictions
+
+
+def _drained(pieces: Generator[Any, None, Any]) -> Any:
+    """What a generator returns, its pieces left out."""
+    while True:
+        try:
+            next(pieces)
+        except StopIteration as end:
+            return end.value
 
 
 def _leading(program: Program) -> int:

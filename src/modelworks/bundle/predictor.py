@@ -99,6 +99,18 @@ class Predictor:
                 answers[i] = answer
         return answers
 
+    def stream(self, value: Kind) -> Iterator[Any]:
+        """The pieces of one answer as they come (plain data; none where no op streams), then the prediction.
+
+        Closing the iterator stops the work. Raises what `prepare` raises, at the first step."""
+        if self.manifest.program.state:
+            return self.session().stream(value)
+        return self._streamed(value, None)
+
+    def _streamed(self, value: Kind, state: dict[int, Any] | None) -> Iterator[Any]:
+        (row,) = self.prepare([value])
+        yield from self._interpreter.stream(row, state)
+
     def predict_iter(self, inputs: Iterable[Kind], *, window: int = 1024, lanes: int | None = None) -> Iterator[Kind]:
         """Predictions of a stream, in order, in constant memory.
 
@@ -151,6 +163,9 @@ class Session(Predictor):
 
     def predict(self, inputs: Sequence[Kind]) -> list[Kind]:
         return self.finish(self.prepare(inputs))
+
+    def stream(self, value: Kind) -> Iterator[Any]:
+        return self._streamed(value, self._state)
 
 
 def check_input(value: Kind, kind: str, limits: Limits, where: str) -> None:

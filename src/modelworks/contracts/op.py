@@ -5,6 +5,9 @@ one keeps its meaning for ever, because bundles name it. An op is pure, takes wh
 but its arguments. Iteration (beam search, windows, crops, tracks) lives inside an op, which may run a graph through
 `tools.run` and read a file of the bundle through `tools.resource`; ops never import an inference engine.
 
+An op that *streams* is a generator function: it yields `(row, piece)`, plain data as it comes, and returns its
+outputs. Who wants no pieces gets the outputs; closing the generator stops the work.
+
 A *row-wise* op treats each row alone and returns lists: op(a + b) == op(a) + op(b). The row-wise ops a program begins
 with can therefore run when a request arrives, before it meets the others of its batch.
 """
@@ -47,12 +50,16 @@ class Op:
     required: frozenset[str]
     inputs: int
     """How many inputs it takes; -1 for any number."""
+    streams: bool = False
+    """`run` returns a generator of (row number, piece) whose return value is the outputs."""
 
 
 OPS: dict[str, Op] = {}
 
 
-def op(name: str, *, rowwise: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def op(
+    name: str, *, rowwise: bool = False, streams: bool = False
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Decorator: enter a function into the vocabulary. Keyword-only arguments are its parameters."""
 
     def enter(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -64,7 +71,7 @@ def op(name: str, *, rowwise: bool = False) -> Callable[[Callable[..., Any]], Ca
             name, function, rowwise,
             params=frozenset(p.name for p in params),
             required=frozenset(p.name for p in params if p.default is kinds.empty),
-            inputs=-1 if many else len(arguments) - len(params) - 1,
+            inputs=-1 if many else len(arguments) - len(params) - 1, streams=streams,
         )  # fmt: skip
         return function
 
