@@ -91,6 +91,8 @@ class Recipe(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Scorings on the dev split an epoch."""
     threads: int = 0
     """Processor threads; 0 for all the process may use."""
+    scored: int = 2000
+    """Most dev examples that a scoring during training uses (decoding step by step is slow)."""
     fast_math: bool = True
     """bfloat16 in the network while training, where the processor multiplies it (weights stay float32)."""
 
@@ -110,10 +112,18 @@ class Family(Protocol):
     """Its hyper-parameters with defaults, for a pretrained source; `train.options` is checked against it."""
     compact: type[Recipe]
     """The same for a network from scratch."""
+    targets: tuple[str, ...]
+    """Tensors of a batch that only `loss` reads; the module is fed all others."""
 
     def prepare(self, examples: Iterable[Example], source: Source, options: Any, folder: Path) -> Front:
         """Look at the training inputs, write resource files (a tokenizer…) under `folder`, and what `build` needs to
         make the network again without the source; give the body."""
+
+    def numericalize(
+        self, rows: Sequence[Mapping[str, Any]], front: Front, folder: Path
+    ) -> Sequence[Mapping[str, Any]]:
+        """Training rows whose targets, as the task encoded them, are made numbers with the files that `prepare` wrote
+        (subwords of a target text, ids of tags); once, before training."""
 
     def build(self, front: Front, classes: Sequence[str], options: Any, folder: Path) -> Any:
         """A torch module of the right structure, from what `prepare` wrote under `folder`; `forward(**feeds)` takes
@@ -130,6 +140,15 @@ class Family(Protocol):
         """Parameter groups for AdamW, each with its `lr` and `weight_decay`; empty when `start` already fits the
         network, so that there is nothing to train by gradient steps."""
 
+    def optimizer(self, groups: list[dict[str, Any]]) -> Any:
+        """A torch optimizer over the groups; its state is saved and resumed as any."""
+
+    def graphs(self, module: Any) -> Mapping[str, Any]:
+        """Graph name, as the body's calls have it -> torch module with `forward(**feeds)` to tensors by name."""
+
+    def length(self, row: Mapping[str, Any]) -> int:
+        """The cost of a training row; rows of like length share a batch."""
+
     def collate(self, rows: Sequence[Mapping[str, Any]], front: Front) -> dict[str, Any]:
         """Row-wise variables and encoded targets of some examples -> tensors; the same padding as the body's ops
         (whose parameters `front` holds)."""
@@ -141,4 +160,4 @@ class Family(Protocol):
         """A scalar tensor. `batch["class_weights"]` float32 [C] is there when the recipe weighs classes."""
 
     def export(self, module: Any, folder: Path) -> tuple[Graph, ...]:
-        """Write graph files under `folder`; dynamic batch (and length) axes."""
+        """Write the files of all `graphs` under `folder`; dynamic batch (and length) axes."""

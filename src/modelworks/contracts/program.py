@@ -62,6 +62,11 @@ class Program(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tru
             if name not in known:
                 raise BundleError("the program never assigns this variable", where="program", seen=name)
 
+    @property
+    def graphs(self) -> frozenset[str]:
+        """Names of the graphs that its calls run."""
+        return frozenset(name for call in self.calls for name in (*call.graphs, *((call.graph,) if call.graph else ())))
+
     def split(self) -> tuple[tuple[Call, ...], tuple[Call, ...]]:
         """(row-wise calls it begins with, the rest)."""
         for number, call in enumerate(self.calls):

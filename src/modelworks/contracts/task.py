@@ -42,10 +42,11 @@ class Task:
     program: Callable[[Sequence[str], Body], Program]
     """(labels, body) -> the whole program."""
     classes: Callable[[Sequence[str]], list[str]]
-    """Labels -> names of the network's output units (for spans: BIO tags)."""
+    """Labels -> names of the network's output units (for spans: BIO tags); empty where it has no such classes."""
     encode: Callable[[Kind, Mapping[str, Any], Sequence[str]], dict[str, np.ndarray]]
     """(target, the example's row-wise variables, labels) -> training arrays by name: `labels` int64, scalar or [T];
-    -100 marks units that carry no loss."""
+    -100 marks units that carry no loss. What only the family can number (subwords of a target text) is given as it is,
+    and `Family.numericalize` turns it into arrays."""
     render: Callable[[Kind, Kind | None, Kind | None], str]
     """(input, target, prediction) -> a piece of HTML that shows them side by side; everything escaped."""
     example: Callable[[], list[Example]]

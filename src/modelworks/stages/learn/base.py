@@ -26,7 +26,13 @@ much it is filled up (docs/decisions/0003-same-bytes.md)."""
 
 
 class Base(ABC):
-    """Defaults of a family: compact alone, no quick start, plain groups, no augmentation, cross entropy."""
+    """Defaults of a family: compact alone, one graph, no quick start, plain groups, AdamW, no augmentation, cross
+    entropy."""
+
+    targets: tuple[str, ...] = ("labels",)
+
+    def numericalize(self, rows: Rows, front: Front, folder: Path) -> Rows:
+        return rows
 
     def load(self, module: nn.Module, source: Source) -> None:
         raise ConfigError(
@@ -38,6 +44,16 @@ class Base(ABC):
 
     def groups(self, module: nn.Module, options: Recipe) -> list[dict[str, Any]]:
         return decay_groups(module.named_parameters(), options.learning_rate, options.weight_decay)
+
+    def optimizer(self, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
+        return torch.optim.AdamW(groups, betas=(0.9, 0.98), eps=1e-6)
+
+    def graphs(self, module: nn.Module) -> Mapping[str, nn.Module]:
+        return {"model": module}
+
+    def length(self, row: Mapping[str, Any]) -> int:
+        """Positions of a row that is a sequence; 1 for others."""
+        return next((len(v) for v in row.values() if isinstance(v, np.ndarray) and v.ndim in (1, 2) and len(v)), 1)
 
     @abstractmethod
     def collate(self, rows: Rows, front: Front) -> dict[str, torch.Tensor]:

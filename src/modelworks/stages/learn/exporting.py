@@ -35,8 +35,8 @@ def run(work: Work) -> dict[str, Any]:
     task, dataset = tasks.find(work.params["task"]), Dataset.open(work.inputs["dataset"])
     family: Family = registry.leaf(FAMILIES, facts.family, "FAMILY")
     module = checkpoints.module(source, facts, family)
-    examples = list(dataset.examples("dev"))[:_PROFILED]
-    judge = judge_of(task, dataset, facts.front, source, examples)
+    examples = list(dataset.examples("dev"))[: min(_PROFILED, facts.options["scored"])]
+    judge = judge_of(task, family, dataset, facts.front, source, examples)
     program, predictions = _calibrated(judge, module, dataset)
     folder = work.output / "bundle"
     folder.mkdir()

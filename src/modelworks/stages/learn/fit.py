@@ -128,7 +128,7 @@ def _time_steps(
 ) -> float:
     """Mean seconds of some steps, after one that does not count."""
     torch.set_num_threads(threads)
-    optimizer = torch.optim.AdamW([g for g in setting.family.groups(module, options) if g["params"]])
+    optimizer = setting.family.optimizer([g for g in setting.family.groups(module, options) if g["params"]])
     device = _device()
     times = []
     for step in (steps[0], *steps):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,26 +22,28 @@ _CHARGE = 8192
 
 
 class Judge:
-    """Runs a program with a torch module as its graph.
+    """Runs a program with the graphs of a torch module.
 
-    The module runs once over the examples; then every candidate of the last operations' parameters
+    They run once over the examples; then every candidate of the last operations' parameters
     (`calibrate.candidates`) is tried on the same answers.
 
     Args:
         task, labels: as the dataset says.
         program: the task's whole program.
         resources: opened resources of the front.
+        graphs: gives the module's graphs by name (`Family.graphs`).
         examples: those to score on, with targets.
     """
 
     def __init__(
         self, task: Task, labels: Sequence[str], program: Program, resources: Mapping[str, Any],
-        examples: Sequence[Example] = (),
+        graphs: Callable[[Any], Mapping[str, Any]], examples: Sequence[Example] = (),
     ) -> None:  # fmt: skip
         self.program, self.examples = program, examples
         self._task, self._labels, self._resources = task, labels, resources
         self._metric = metrics.find(task.metrics[0])
-        self._module: Any = None
+        self._graphs = graphs
+        self._modules: Mapping[str, Any] = {}
         self.interpreter = self._over(program, self._run)
         self._rows: list[Row] | None = None
         self._tape: list[Answer] = []
@@ -70,19 +73,19 @@ class Judge:
 
     def predict(self, module: Any) -> list[Kind]:
         """Predictions of the plain program for the examples, in their order."""
-        self._module, self._tape = module, []
+        self._modules, self._tape = self._graphs(module), []
         was = module.training
         module.eval()
         try:
             return self._batched(self.interpreter)
         finally:
             module.train(was)
-            self._module = None
+            self._modules = {}
 
     def replay(self, program: Program) -> list[Kind]:
         """What another program, with other parameters after the graph, makes of the last answers of the network."""
         tape = iter(self._tape)
-        return self._batched(self._over(program, lambda feeds: next(tape)))
+        return self._batched(self._over(program, lambda name, feeds: next(tape)))
 
     def logits(self) -> np.ndarray:
         """The network's last answers, float32 [examples, C]; for bodies that run the graph once a batch."""
@@ -99,9 +102,10 @@ class Judge:
         ]
         return float(self._metric.score(statistics, np.ones((1, len(statistics))))[0])
 
-    def _over(self, program: Program, run: Any) -> Interpreter:
+    def _over(self, program: Program, run: Callable[[str, Mapping[str, np.ndarray]], Answer]) -> Interpreter:
         task = self._task
-        return Interpreter(program, {"model": run}, self._resources, input=task.input, prediction=task.prediction)
+        graphs = {name: partial(run, name) for name in program.graphs}
+        return Interpreter(program, graphs, self._resources, input=task.input, prediction=task.prediction)
 
     def _prepared(self) -> list[Row]:
         if self._rows is None:
@@ -127,13 +131,14 @@ class Judge:
         if batch:
             yield batch
 
-    def _run(self, feeds: Mapping[str, np.ndarray]) -> Answer:
+    def _run(self, name: str, feeds: Mapping[str, np.ndarray]) -> Answer:
         import torch
 
-        device = next((p.device for p in self._module.parameters()), torch.device("cpu"))
+        module = self._modules[name]
+        device = next((p.device for p in module.parameters()), torch.device("cpu"))
         with torch.inference_mode():
             tensors = {name: torch.from_numpy(np.ascontiguousarray(array)).to(device) for name, array in feeds.items()}
-            answer = {name: value.float().cpu().numpy() for name, value in self._module(**tensors).items()}
+            answer = {name: value.float().cpu().numpy() for name, value in module(**tensors).items()}
         self._tape.append(answer)
         return answer
 

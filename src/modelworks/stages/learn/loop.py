@@ -43,7 +43,7 @@ class Batches(Dataset[dict[str, torch.Tensor]]):
     def __init__(self, setting: Setting, options: Recipe, plan: Plan) -> None:
         self._make = setting.family.batcher(setting.rows, setting.front, setting.classes, options)
         self._seed = plan.seed
-        self._lengths = np.array([row_length(row) for row in setting.rows])
+        self._lengths = np.array([setting.family.length(row) for row in setting.rows])
         self._batches = batches(self._lengths, options.batch_size, plan)
 
     def __len__(self) -> int:
@@ -56,11 +56,6 @@ class Batches(Dataset[dict[str, torch.Tensor]]):
         """Steps with short, middling and long batches, evenly: their mean cost is that of all."""
         order = np.argsort([self._lengths[batch].max() for batch in self._batches], kind="stable")
         return [int(order[int((number + 0.5) / count * len(order))]) for number in range(count)]
-
-
-def row_length(row: Mapping[str, Any]) -> int:
-    """Positions of a row that is a sequence; 1 for others."""
-    return next((len(v) for v in row.values() if isinstance(v, np.ndarray) and v.ndim in (1, 2) and len(v)), 1)
 
 
 class Loop(Trainer):
@@ -83,7 +78,7 @@ class Loop(Trainer):
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
         groups = [group for group in self.family.groups(self.model, self.options) if group["params"]]
-        self.optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.98), eps=1e-6)
+        self.optimizer = self.family.optimizer(groups)
         return self.optimizer
 
     def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
@@ -133,8 +128,8 @@ class Loop(Trainer):
 
 def loss_of(model: nn.Module, batch: dict[str, Any], family: Family, options: Recipe, fast: bool) -> torch.Tensor:
     """Forward (in bfloat16 when `fast`) and loss."""
-    feeds = {name: value for name, value in batch.items() if name not in ("labels", "class_weights")}
-    device = batch["labels"].device.type
+    feeds = {name: value for name, value in batch.items() if name not in (*family.targets, "class_weights")}
+    device = batch[family.targets[0]].device.type
     with torch.autocast(device, torch.bfloat16, enabled=fast):
         outputs = model(**feeds)
     loss: torch.Tensor = family.loss(outputs, batch, options)

@@ -7,7 +7,7 @@ in the project's cache, so that later runs begin at once.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -110,7 +110,7 @@ def _chunks(examples: Iterable[Example]) -> Iterator[list[Example]]:
         yield chunk
 
 
-def class_counts(rows: Sequence[Row], classes: int) -> np.ndarray:
+def class_counts(rows: Sequence[Mapping[str, Any]], classes: int) -> np.ndarray:
     """How many units of the training rows carry each class; int64 [classes]. A DataError when only one does."""
     labels = np.concatenate([np.ravel(row["labels"]) for row in rows]) if rows else np.empty(0, np.int64)
     counts = np.bincount(labels[labels >= 0], minlength=classes)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from modelworks.bundle import open_resources
 from modelworks.contracts import task as tasks
@@ -67,32 +68,36 @@ def _setting(
 ) -> Setting:
     work.progress.start("looking at the data")
     front = family.prepare(dataset.examples("train"), source, options, work.output)
-    judge = judge_of(task, dataset, front, work.output, _dev(dataset))
+    judge = judge_of(task, family, dataset, front, work.output, _dev(dataset, options.scored))
     reader = rows.Reader(task, dataset, front.body, judge.interpreter, work.cache)
-    training = reader.read("train", work.progress)
+    training = family.numericalize(reader.read("train", work.progress), front, work.output)
     classes = task.classes(dataset.labels)
-    counts = rows.class_counts(training, len(classes))
+    counts = rows.class_counts(training, len(classes)) if classes else np.zeros(0, np.int64)
     return Setting(
         task=task, family=family, source=source, front=front, classes=classes, rows=training, counts=counts,
         judge=judge, folder=work.output, seed=seed, progress=work.progress,
     )  # fmt: skip
 
 
-def judge_of(task: Task, dataset: Dataset, front: Front, folder: Path, examples: list[Example]) -> Judge:
+def judge_of(
+    task: Task, family: Family, dataset: Dataset, front: Front, folder: Path, examples: list[Example]
+) -> Judge:
     """The judge over the whole program, with the front's resources in `folder`."""
     program = task.program(dataset.labels, front.body)
-    program.check({"model"}, {resource.name for resource in front.resources})
-    return Judge(task, dataset.labels, program, open_resources(folder, front.resources), examples)
+    program.check(set(program.graphs), {resource.name for resource in front.resources})
+    return Judge(task, dataset.labels, program, open_resources(folder, front.resources), family.graphs, examples)
 
 
-def _dev(dataset: Dataset) -> list[Example]:
+def _dev(dataset: Dataset, most: int) -> list[Example]:
+    """At most so many dev examples, taken evenly."""
     examples = list(dataset.examples("dev"))
     if not examples:
         raise DataError(
             "there is no dev split to choose the best weights by", where="dataset", seen=dataset.splits,
             hint="set data.dev: 0.1 (a share) or give files",
         )  # fmt: skip
-    return examples
+    step = max(1.0, len(examples) / most)
+    return [examples[int(i * step)] for i in range(min(len(examples), most))]
 
 
 def facts(setting: Setting, fitted: Fitted, seconds: float) -> dict[str, Any]:
