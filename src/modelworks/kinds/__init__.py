@@ -11,9 +11,12 @@ from modelworks.kinds.example import Example
 from modelworks.kinds.image import Image
 from modelworks.kinds.labels import Label, Labels, Scored
 from modelworks.kinds.spans import Entities, Entity, Span, Spans
+from modelworks.kinds.tags import Tagged, TaggedToken, Tags
 from modelworks.kinds.text import Text
+from modelworks.kinds.tree import Sentence, Token, Tree, Word
 
 __all__ = [
-    "KINDS", "Edit", "Entities", "Entity", "Example", "Image", "Judgement", "Kind", "Label", "Labels", "Scored", "Span",
-    "Spans", "Text", "decode", "encode", "kind", "schema",
+    "KINDS", "Edit", "Entities", "Entity", "Example", "Image", "Judgement", "Kind", "Label", "Labels", "Scored",
+    "Sentence", "Span", "Spans", "Tagged", "TaggedToken", "Tags", "Text", "Token", "Tree", "Word", "decode", "encode",
+    "kind", "schema",
 ]  # fmt: skip

@@ -1,0 +1,109 @@
+"""Tokens and sentences of raw text. Offsets are code points [start, end) of the raw text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from modelworks.contracts.op import Tools, op
+
+SEGMENTS = ("inside", "word", "token", "sentence", "multi", "multi+sentence")
+"""What the last code point of a unit is: nothing ends here; a word inside a multiword token; a token; a token and its
+sentence; a multiword token whose words are looked up, and the same at the end of a sentence."""
+INSIDE, WORD, TOKEN, SENTENCE, MULTI, MULTI_SENTENCE = range(6)
+
+_BLANK = re.compile(r"\s+")
+
+
+@op("tokens.segment.v1")
+def segment(
+    tools: Tools, texts: Sequence[str], logits: Sequence[np.ndarray], *, expansions: str | None = None
+) -> tuple[list[np.ndarray], list[np.ndarray], list[list[str]], list[np.ndarray]]:
+    """Tokens, words and sentences of each text from logits [characters, 6] over SEGMENTS, one row a code point.
+
+    Gives tokens int32 [T, 3] (start, end, number of words), words int32 [W, 2] (offsets), forms (list of str), and
+    sentences int32 [S] (number of tokens). White space belongs to no token and always ends one; an empty line ends a
+    sentence, and so does the text. A multiword token is split where `word` says so, or has the words that the JSON
+    resource `expansions` {lower-case token: [forms]} gives; all of those carry the offsets of the token."""
+    known = tools.resource(expansions) if expansions else {}
+    columns = [_segmented(text, scores, known) for text, scores in zip(texts, logits, strict=True)]
+    tokens, words, forms, sentences = zip(*columns, strict=True) if columns else ((), (), (), ())
+    return list(tokens), list(words), list(forms), list(sentences)
+
+
+def _segmented(
+    text: str, logits: np.ndarray, expansions: Mapping[str, Any]
+) -> tuple[np.ndarray, np.ndarray, list[str], np.ndarray]:
+    classes = ends(text, np.asarray(logits).argmax(axis=1) if len(text) else np.empty(0, dtype=np.int64))
+    words: list[tuple[int, int]] = []
+    forms: list[str] = []
+    tokens: list[tuple[int, int, int]] = []
+    sentences: list[int] = []
+    for start, end, cuts in _tokens(text, classes):
+        last = classes[end - 1]
+        known = expansions.get(text[start:end].lower()) if last in (MULTI, MULTI_SENTENCE) else None
+        spans = [(start, end)] * len(known) if known else list(zip([start, *cuts], [*cuts, end], strict=True))
+        words += spans
+        forms += _cased(known, text[start:end]) if known else [text[a:b] for a, b in spans]
+        tokens.append((start, end, len(spans)))
+        if last in (SENTENCE, MULTI_SENTENCE):
+            sentences.append(len(tokens))
+    counts = np.diff([0, *sentences])
+    return (
+        np.array(tokens, dtype=np.int32).reshape(-1, 3), np.array(words, dtype=np.int32).reshape(-1, 2), forms,
+        np.asarray(counts, dtype=np.int32),
+    )  # fmt: skip
+
+
+def ends(text: str, classes: np.ndarray) -> np.ndarray:
+    """The classes int64 [characters] made consistent: nothing on white space, a token ends before it, a sentence before
+    an empty line and at the end of the text."""
+    fixed = np.asarray(classes, dtype=np.int64).copy()
+    last = -1
+    for blank in _BLANK.finditer(text):
+        a, b = blank.span()
+        fixed[a:b] = INSIDE
+        if a > 0:
+            hard = b == len(text) or text.count("\n", a, b) > 1
+            fixed[a - 1] = _closed(int(fixed[a - 1]), hard)
+    if text and not text[-1].isspace():
+        last = len(text) - 1
+        fixed[last] = _closed(int(fixed[last]), True)
+    return fixed
+
+
+def _closed(found: int, sentence: bool) -> int:
+    """The class of a code point at which a token, or a sentence too, must end."""
+    if not sentence:
+        return TOKEN if found in (INSIDE, WORD) else found
+    return MULTI_SENTENCE if found in (MULTI, MULTI_SENTENCE) else SENTENCE
+
+
+def _tokens(text: str, classes: np.ndarray) -> list[tuple[int, int, list[int]]]:
+    """(start, end, borders of words inside) of each token."""
+    found = []
+    start, cuts = -1, list[int]()
+    marked = np.flatnonzero(classes).tolist()
+    at = 0
+    for place in marked:
+        if start < 0:
+            start = at + len(text[at : place + 1]) - len(text[at : place + 1].lstrip())
+            cuts = []
+        if classes[place] == WORD:
+            cuts.append(place + 1)
+            continue
+        found.append((start, place + 1, cuts))
+        start, at = -1, place + 1
+    return found
+
+
+def _cased(forms: Sequence[str], token: str) -> list[str]:
+    """Looked-up forms in the casing of their token: all capitals, or a capital first."""
+    if token.isupper() and len(token) > 1:
+        return [form.upper() for form in forms]
+    if token[:1].isupper():
+        return [forms[0][:1].upper() + forms[0][1:], *forms[1:]]
+    return list(forms)
