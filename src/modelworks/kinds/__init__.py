@@ -5,18 +5,25 @@ publishes. `KINDS` is the closed table by name. A kind checks itself (`check`) a
 stages, server and command line know nothing of a kind beyond what `Kind` offers (docs/decisions/0006).
 """
 
+from modelworks.kinds.answers import Accepted, Answer, Answers, Reference
 from modelworks.kinds.base import KINDS, Judgement, Kind, decode, encode, kind, schema
 from modelworks.kinds.edits import Edit
 from modelworks.kinds.example import Example
+from modelworks.kinds.hits import Document, Embedding, Hit, Hits, Relevant, Sourced, SourcedAnswer
 from modelworks.kinds.image import Image
+from modelworks.kinds.label_set import LabelScores, LabelSet
 from modelworks.kinds.labels import Label, Labels, Scored
+from modelworks.kinds.pair import Pair
 from modelworks.kinds.spans import Entities, Entity, Span, Spans
 from modelworks.kinds.tags import Tagged, TaggedToken, Tags
 from modelworks.kinds.text import Text
 from modelworks.kinds.tree import Sentence, Token, Tree, Word
+from modelworks.kinds.written import Aligned, Candidate, Chosen, References, Written
 
 __all__ = [
-    "KINDS", "Edit", "Entities", "Entity", "Example", "Image", "Judgement", "Kind", "Label", "Labels", "Scored",
-    "Sentence", "Span", "Spans", "Tagged", "TaggedToken", "Tags", "Text", "Token", "Tree", "Word", "decode", "encode",
-    "kind", "schema",
+    "KINDS", "Accepted", "Aligned", "Answer", "Answers", "Candidate", "Chosen", "Document", "Edit", "Embedding",
+    "Entities", "Entity", "Example", "Hit", "Hits", "Image", "Judgement", "Kind", "Label", "LabelScores", "LabelSet",
+    "Labels", "Pair", "Reference", "References", "Relevant", "Scored", "Sentence", "Sourced", "SourcedAnswer", "Span",
+    "Spans", "Tagged", "TaggedToken", "Tags", "Text", "Token", "Tree", "Word", "Written", "decode", "encode", "kind",
+    "schema",
 ]  # fmt: skip
