@@ -7,11 +7,11 @@ import pytest
 
 from modelworks.contracts import metric as metrics
 from modelworks.contracts import task as tasks
-from modelworks.kinds import Entities, Entity, Example, Label, Labels, Scored, Span, Spans, Text
+from modelworks.kinds import Entities, Entity, Example, Judgement, Label, Labels, Scored, Span, Spans, Text
 from modelworks.stages.evaluate.calibration import calibration
 from modelworks.stages.evaluate.examples import SAMPLES, WORST, Gallery
 from modelworks.stages.evaluate.intervals import interval
-from modelworks.stages.evaluate.judge import Judgement, confusions, judge
+from modelworks.stages.evaluate.judge import confusions
 
 
 def test_entities_are_matched_once_and_exactly() -> None:
@@ -19,19 +19,19 @@ def test_entities_are_matched_once_and_exactly() -> None:
     answer = Entities((
         Entity("person", 0.9, "Anna", 0, 4), Entity("person", 0.8, "Londo", 10, 15), Entity("place", 0.7, "x", 30, 31),
     ))  # fmt: skip
-    assert judge(answer, target) == [
+    assert answer.judgements(target) == [
         Judgement("person", "person", 0.9, True), Judgement("place", "person", 0.8, False),
         Judgement(None, "place", 0.7, False), Judgement("person", None, None, False),
     ]  # fmt: skip
-    counted = {(one["truth"], one["predicted"]): one["count"] for one in confusions(judge(answer, target))}
+    counted = {(one["truth"], one["predicted"]): one["count"] for one in confusions(answer.judgements(target))}
     assert counted[None, "place"] == counted["person", None] == 1
 
 
 def test_nothing_to_find_and_nothing_found_is_no_error() -> None:
     gallery, empty = Gallery(), Entities(())
-    gallery.add(Example("a", Text("x"), Spans(())), empty, judge(empty, Spans(())), 1.0)
+    gallery.add(Example("a", Text("x"), Spans(())), empty, empty.judgements(Spans(())), 1.0)
     assert not gallery.worst
-    assert judge(empty, Label("x")) is None
+    assert empty.judgements(Label("x")) is None
     gallery.add(Example("b", Text("x"), Label("x")), empty, None, 0.7)
     assert [rank for rank, *_ in gallery.worst] == [0.7]
 
@@ -65,7 +65,7 @@ def test_the_gallery_keeps_the_surest_errors_and_a_sample() -> None:
         score, right = i / 300, i % 3 > 0
         answer = Labels("a", score, (Scored("a", score),))
         example = Example(f"e{i}", Text("<script>alert(1)</script>"), Label("a" if right else "b"))
-        gallery.add(example, answer, judge(answer, example.target), 0.0)
+        gallery.add(example, answer, answer.judgements(example.target), 0.0)
     shown = gallery.render(tasks.find("sentiment-analysis"))
     assert [one["id"] for one in shown["worst"][:3]] == ["e297", "e294", "e291"]
     assert len(shown["worst"]) == WORST

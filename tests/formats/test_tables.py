@@ -220,8 +220,9 @@ class TestEncodings:
 class TestJsonLines:
     def test_tokens_with_tags(self, tmp_path: Path) -> None:
         row = {"tokens": ["In", "New", "York"], "ner_tags": ["O", "B-place", "I-place"]}
+        tokens = ((0, 2), (3, 6), (7, 11))
         assert good(read(file(tmp_path, "data.jsonl", json.dumps(row)), SPANS)) == [
-            (Text("In New York"), Spans((Span(3, 11, "place"),), ((0, 2), (3, 6), (7, 11))))
+            (Text("In New York", tokens), Spans((Span(3, 11, "place"),), tokens))
         ]
 
     def test_an_array_of_objects(self, tmp_path: Path) -> None:

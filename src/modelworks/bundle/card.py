@@ -9,14 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from modelworks.bundle.manifest import Draft
+from modelworks.kinds.base import named
 
 NAME = "README.md"
-_PIPELINES = {
-    ("text", "labels"): "text-classification",
-    ("text", "entities"): "token-classification",
-    ("image", "labels"): "image-classification",
-}
 
 
 def render(draft: Draft, scores: Mapping[str, Any]) -> str:
@@ -36,7 +34,7 @@ def _front(draft: Draft, scores: Mapping[str, Any]) -> dict[str, Any]:
         "license": licences.pop() if len(licences) == 1 else "other",
         "tags": ["modelworks", "onnx", draft.task],
     }
-    pipeline = _PIPELINES.get((draft.input, draft.prediction))
+    pipeline = named(draft.input).pipeline.get(draft.prediction)
     if pipeline:
         front["pipeline_tag"] = pipeline
     if scores:
@@ -79,11 +77,10 @@ def _interval(score: Mapping[str, Any]) -> str:
 
 
 def _limits(draft: Draft) -> str:
-    limits = draft.limits
-    text = f"at most {limits.max_characters:,} characters"
-    image = f"at most {limits.max_bytes:,} bytes and {limits.max_pixels:,} pixels"
-    said = {"text": text, "image": image}.get(draft.input, "")
-    return f"## Limits\n\nAn input holds {said}; a larger one is refused." if said else ""
+    cls = named(draft.input)
+    units = msgspec.convert(cls.sample, cls).extents() if cls.sample else ()
+    said = " and ".join(f"{getattr(draft.limits, f'max_{unit}'):,} {unit}" for unit in units)
+    return f"## Limits\n\nAn input holds at most {said}; a larger one is refused." if said else ""
 
 
 def _licences(draft: Draft) -> str:

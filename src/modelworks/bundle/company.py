@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 
 from modelworks.bundle.interpreter import Interpreter, Row
-from modelworks.kinds import Kind, Text
+from modelworks.kinds import Kind
 
 Company = Literal["any", "two", "none"]
 """Rows may share a call with any others; with any others, but never alone (a lone row runs twice); with none."""
@@ -23,11 +23,11 @@ Company = Literal["any", "two", "none"]
 def choose(interpreter: Interpreter, inputs: Sequence[Kind]) -> Company:
     """The cheapest rule under which the graphs' answers for `inputs` do not depend on company.
 
-    Texts are tried cut to one word too, because one position alone may take another path. Nothing can be learnt from
-    fewer than two inputs: then rows keep to themselves."""
+    Shorter values (a text's first word) are tried too, because one position alone may take another path. Nothing can
+    be learnt from fewer than two inputs: then rows keep to themselves."""
     if len(inputs) < 2:
         return "none"
-    short = [Text(word) for value in inputs if isinstance(value, Text) for word in value.text.split()[:1]]
+    short = [value for value in (given.shorter() for given in inputs) if value is not None]
     rows = interpreter.prepare([*inputs, *short])
     together = [answers(interpreter, part) for part in (rows, rows[: len(rows) // 2 + 1])]
     if all(_agree(part, i, answers(interpreter, [rows[i]])) for part in together for i in range(len(part[0]))):

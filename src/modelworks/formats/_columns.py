@@ -19,26 +19,18 @@ import msgspec
 
 from modelworks.contracts.format import Bad, Reading
 from modelworks.core.errors import DataError
-from modelworks.formats import _spans
 from modelworks.formats._splits import split_of
 from modelworks.kinds import KINDS, Example, Kind
 
 SAMPLE = 200
 
 USUAL: dict[str, tuple[str, ...]] = {
-    "text": ("text", "sentence", "content", "review", "tweet", "message", "body", "comment", "utterance", "document",
-             "query", "input", "question", "title"),
-    "label": ("label", "labels", "class", "category", "sentiment", "target", "intent", "topic", "emotion", "polarity",
-              "stars", "rating", "tag", "output", "y"),
-    "image": ("image", "img", "picture", "photo", "image_path", "file_name", "filename", "file", "path"),
-    "spans": ("spans", "entities", "ents", "annotations"),
-    "tokens": ("tokens", "words"),
-    "tags": ("ner_tags", "tags", "ner", "labels"),
     "id": ("id", "guid", "uid", "example_id", "sent_id"),
     "group": ("group", "group_id", "user_id", "user", "author", "patient", "patient_id", "session", "doc_id"),
     "time": ("time", "timestamp", "datetime", "date", "created_at"),
     "split": ("split", "partition", "subset"),
-}  # fmt: skip
+}
+"""Usual names of columns that no kind knows; a kind brings its own (`Kind.columns`)."""
 EXTRA = ("id", "group", "time", "split")
 
 
@@ -74,10 +66,16 @@ def match(path: Path, names: list[str], sample: list[dict[str, Any]], reading: R
     """Field -> column; a DataError for a column that is not there or a needed field without one."""
     columns = {field: _named(path, field, column, names) for field, column in reading.columns.items()}
     for field in (*fields(reading), *EXTRA):
-        if field not in columns and (column := _usual(field, names, set(columns.values()))):
+        if field not in columns and (column := _usual(field, names, set(columns.values()), reading)):
             columns[field] = column
-    for field in _missing(columns, reading):
-        column = _alike(field, names, sample, set(columns.values()))
+    wanted = [field for cls in _kinds(reading) for field in _chosen(cls, columns)]
+    for field in fields(reading):
+        if field in columns and not (field in wanted or field in reading.columns or _named_so(field, columns, reading)):
+            del columns[field]
+    for field in wanted:
+        if field in columns:
+            continue
+        column = _alike(field, names, sample, set(columns.values()), reading)
         if column is None:
             raise DataError(
                 f"no column looks like `{field}`", where=str(path), allowed=names or "a header with names of columns",
@@ -85,6 +83,26 @@ def match(path: Path, names: list[str], sample: list[dict[str, Any]], reading: R
             )  # fmt: skip
         columns[field] = column
     return columns
+
+
+def _kinds(reading: Reading) -> list[type[Kind]]:
+    return [KINDS[name] for name in (reading.input, reading.target) if name]
+
+
+def _required(cls: type[Kind]) -> tuple[str, ...]:
+    return tuple(field.encode_name for field in msgspec.structs.fields(cls) if field.required)
+
+
+def _chosen(cls: type[Kind], columns: Mapping[str, str]) -> tuple[str, ...]:
+    """The fields to make a value from: the first set of which all have a column, else the kind's most usual one."""
+    sets = cls.needs or (_required(cls),)
+    return next((fields for fields in sets if set(fields) <= set(columns)), sets[0])
+
+
+def _named_so(field: str, columns: Mapping[str, str], reading: Reading) -> bool:
+    """Is it an optional field of a kind, in a column of exactly its name?"""
+    known = {f.encode_name for cls in _kinds(reading) for f in msgspec.structs.fields(cls)}
+    return field in known and columns[field] == field
 
 
 def _named(path: Path, field: str, column: str, names: list[str]) -> str:
@@ -98,46 +116,49 @@ def _named(path: Path, field: str, column: str, names: list[str]) -> str:
 
 def fields(reading: Reading) -> list[str]:
     """The fields of the input and target kinds that columns may hold."""
-    found = [field.encode_name for field in msgspec.structs.fields(KINDS[reading.input]) if field.required]
-    if reading.target == "spans":
-        return [*found, "spans", "tokens", "tags"]
-    if reading.target:
-        found += [field.encode_name for field in msgspec.structs.fields(KINDS[reading.target])]
-    return found
+    return list(dict.fromkeys(field for cls in _kinds(reading) for field in cls.columns or _required(cls)))
 
 
-def _missing(columns: Mapping[str, str], reading: Reading) -> list[str]:
-    if reading.target == "spans":
-        if {"tokens", "tags"} <= set(columns):
-            return []
-        return [field for field in ("text", "spans") if field not in columns]
-    return [field for field in fields(reading) if field not in columns]
+def usual(reading: Reading) -> set[str]:
+    """All names that columns usually have, for data of these kinds."""
+    known = [names for cls in _kinds(reading) for names in cls.columns.values()]
+    return {name for names in (*known, *USUAL.values()) for name in names}
 
 
-def _usual(field: str, names: list[str], taken: set[str]) -> str | None:
+def _usual(field: str, names: list[str], taken: set[str], reading: Reading) -> str | None:
     plain = {name.strip().lower().replace(" ", "_").replace("-", "_"): name for name in reversed(names)}
-    for candidate in USUAL.get(field, (field,)):
+    known = [name for cls in _kinds(reading) for name in cls.columns.get(field, ())]
+    for candidate in known or USUAL.get(field, (field,)):
         if candidate in plain and plain[candidate] not in taken:
             return plain[candidate]
     return None
 
 
-def _alike(field: str, names: list[str], sample: list[dict[str, Any]], taken: set[str]) -> str | None:
-    """The free column whose values look like the field: the longest text, or the fewest distinct labels."""
+def _alike(
+    field: str, names: list[str], sample: list[dict[str, Any]], taken: set[str], reading: Reading
+) -> str | None:  # fmt: skip
+    """The free column whose values look like the field, for a kind of one text: the longest text for an input, the
+    fewest distinct values for a target that is a class."""
     free = {
         name: [str(row[name]) for row in sample if row.get(name) is not None] for name in names if name not in taken
     }
     free = {name: values for name, values in free.items() if values}
     if not free:
         return None
-    if field == "text":
+    if _is_one_text(KINDS[reading.input], field):
         name = max(free, key=lambda name: sum(map(len, free[name])) / len(free[name]))
         return name if any(not is_number(value) for value in free[name]) else None
-    if field == "label":
+    if reading.target and KINDS[reading.target].fewest_labels > 1 and _is_one_text(KINDS[reading.target], field):
         few = {name: len(set(values)) for name, values in free.items() if max(map(len, values)) <= 60}
         few = {name: count for name, count in few.items() if count <= max(2, len(free[name]) // 2)}
         return min(few, key=lambda name: (few[name] == 1, few[name])) if few else None
     return None
+
+
+def _is_one_text(cls: type[Kind], field: str) -> bool:
+    """Is the field a str, and all that a value needs?"""
+    types = {f.encode_name: f.type for f in msgspec.structs.fields(cls)}
+    return (cls.needs or (_required(cls),))[0] == (field,) and types.get(field) is str
 
 
 def is_number(text: str) -> bool:
@@ -157,10 +178,9 @@ class Maker:
     """Makes examples of rows; what depends on the columns alone is worked out once."""
 
     def __init__(self, columns: Mapping[str, str], reading: Reading) -> None:
-        self._columns, self._target = columns, reading.target
-        self._tokens = reading.target == "spans" and {"tokens", "tags"} <= set(columns)
-        self._input_cls, self._input_cells = _cells(reading.input, columns, skip=self._tokens)
-        self._target_cls, self._target_cells = _cells(reading.target, columns, skip=reading.target in ("", "spans"))
+        self._input, self._input_cells = KINDS[reading.input], _cells(KINDS[reading.input], columns, strip=False)
+        self._target = KINDS[reading.target] if reading.target else None
+        self._target_cells = _cells(self._target, columns, strip=True) if self._target else []
         self._id, self._split = columns.get("id", ""), columns.get("split", "")
         self._used = {column for field, column in columns.items() if field not in ("group", "time")}
         self._renamed = {columns[field]: field for field in ("group", "time") if field in columns}
@@ -181,15 +201,10 @@ class Maker:
         )  # fmt: skip
 
     def _kinds(self, row: dict[str, Any]) -> tuple[Kind, Kind | None]:
-        if self._tokens:
-            return _spans.from_tokens(row.get(self._columns["tokens"]), row.get(self._columns["tags"]))
-        source = self._input_cls(*(cell(row.get(column)) for column, cell in self._input_cells))
-        if not self._target:
+        source = self._input.from_fields(_given(row, self._input_cells))
+        if self._target is None:
             return source, None
-        if self._target == "spans":
-            spans, tokens = row.get(self._columns["spans"]), row.get(self._columns.get("tokens", ""))
-            return source, _spans.from_plain(spans, getattr(source, "text", ""), tokens)
-        return source, self._target_cls(*(cell(row.get(column)) for column, cell in self._target_cells))
+        return source, self._target.from_fields(_given(row, self._target_cells), source)
 
     def _meta(self, row: dict[str, Any]) -> dict[str, str]:
         return {
@@ -199,23 +214,32 @@ class Maker:
         }
 
 
-def _cells(kind: str, columns: Mapping[str, str], *, skip: bool) -> tuple[Any, list[tuple[str, Cell]]]:
-    """(class of a kind, for each of its fields the column and how its value is made)."""
-    if skip:
-        return None, []
-    fields = [field for field in msgspec.structs.fields(KINDS[kind]) if field.encode_name in columns]
-    return KINDS[kind], [(columns[field.encode_name], _cell(field.encode_name, field.type)) for field in fields]
+def _cells(cls: type[Kind], columns: Mapping[str, str], *, strip: bool) -> list[tuple[str, str, Cell | None]]:
+    """For each field of a kind that has a column: its name, the column, and how its value is made (None: as it is)."""
+    known = {field.encode_name: field for field in msgspec.structs.fields(cls)}
+    cells: list[tuple[str, str, Cell | None]] = []
+    for name in dict.fromkeys((*cls.columns, *known)):
+        if name in columns:
+            field = known.get(name)
+            cells.append((name, columns[name], _cell(field, strip) if field is not None else None))
+    return cells
 
 
-def _cell(field: str, wanted: Any) -> Cell:
-    if wanted is bytes:
+def _cell(field: Any, strip: bool) -> Cell | None:
+    if field.type is bytes:
         return _image
-    if wanted is str:
-        return partial(_word, field)
-    return partial(msgspec.convert, type=wanted, strict=False)
+    return partial(_word, field.encode_name, strip) if field.type is str and field.required else None
 
 
-def _word(field: str, value: Any) -> str:
+def _given(row: dict[str, Any], cells: list[tuple[str, str, Cell | None]]) -> dict[str, Any]:
+    return {
+        field: row[column] if cell is None else cell(row.get(column))
+        for field, column, cell in cells
+        if cell is not None or row.get(column) is not None
+    }  # fmt: skip
+
+
+def _word(field: str, strip: bool, value: Any) -> str:
     """A text as it is, any other word stripped; numbers and booleans as JSON writes them (1.0 as 1)."""
     if value is None or (isinstance(value, str) and not value.strip()):
         raise ValueError(f"the {field} is empty")
@@ -225,7 +249,7 @@ def _word(field: str, value: Any) -> str:
         return str(value).lower()
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
-    return str(value) if field == "text" else str(value).strip()
+    return str(value).strip() if strip else str(value)
 
 
 def _image(value: Any) -> bytes:

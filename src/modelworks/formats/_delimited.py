@@ -13,7 +13,7 @@ from typing import Any
 from modelworks.contracts.format import Bad, Reading
 from modelworks.core.errors import DataError
 from modelworks.formats import _columns
-from modelworks.formats._columns import USUAL, Table
+from modelworks.formats._columns import Table
 from modelworks.formats._text import lines
 
 Row = tuple[int, list[str] | Bad]
@@ -52,7 +52,7 @@ def is_header(first: list[str], rest: list[list[str]], reading: Reading) -> bool
     """Is the first row names? It is when a cell is a usual name or one that the user gave. Else it is data when it
     holds numbers or values that occur again below it, or when the user named columns by number."""
     named = {name for name in reading.columns.values() if not name.isdigit()}
-    usual = {name for names in USUAL.values() for name in names} | named
+    usual = _columns.usual(reading) | named
     plain = [cell.strip().lower().replace(" ", "_").replace("-", "_") for cell in first]
     if any(cell in usual for cell in (*plain, *first)):
         return True

@@ -17,9 +17,10 @@ from types import NoneType
 from modelworks.contracts.format import Bad, Format, Reading
 from modelworks.core import files
 from modelworks.core.errors import DataError
-from modelworks.formats import _spans
 from modelworks.formats._text import lines
 from modelworks.kinds import Example, Spans, Text
+from modelworks.kinds.chunks import TAG
+from modelworks.kinds.tokens import align, join
 
 SAMPLE = 200
 NOT_A_WORD = re.compile(r"\d+[-.]\d+")
@@ -59,7 +60,7 @@ def _sentences(path: Path) -> Iterator[_Sentence]:
         elif not current.rows and (found := COMMENT.fullmatch(text)):
             current.comments[found[1]] = found[2]
             document = current.document = found[2] if found[1] == "newdoc id" else document
-        elif current.rows or not text.startswith("# ") or _spans.TAG.fullmatch(text.split()[-1]):
+        elif current.rows or not text.startswith("# ") or TAG.fullmatch(text.split()[-1]):
             tabbed = ("\t" in text) if tabbed is None else tabbed
             current.rows.append(text.split("\t") if tabbed else text.split())
             current.line = number if len(current.rows) == 1 else current.line
@@ -94,7 +95,7 @@ def _layout(path: Path, sample: list[_Sentence], reading: Reading) -> _Layout:
 def _tagged(values: Iterable[str]) -> bool:
     """Tags, but for a few slips, with at least an O or a B- among them."""
     values = list(values)
-    good = sum(bool(_spans.TAG.fullmatch(value)) for value in values)
+    good = sum(bool(TAG.fullmatch(value)) for value in values)
     return good >= 0.98 * len(values) and good > 0
 
 
@@ -114,17 +115,17 @@ def _example(path: Path, sentence: _Sentence, layout: _Layout) -> Example | Bad:
     words = [row[layout.word] for row in rows]
     if not any(word.strip() for word in words):
         return Bad(f"{path}:{sentence.line}", "the text is empty", allowed="at least one word")
-    text, tokens = _spans.join(words)
+    text, tokens = join(words)
     if given := sentence.comments.get("text"):
-        aligned = _spans.align(words, given)
+        aligned = align(words, given)
         text, tokens = (given, aligned) if aligned else (text, tokens)
     where = f"{path}:{sentence.line}"
     for number, row in enumerate(rows):
-        if not _spans.TAG.fullmatch(row[layout.tag]):
+        if not TAG.fullmatch(row[layout.tag]):
             return Bad(
                 f"{path}:{sentence.line + number}", "not a tag", row[layout.tag], "O, or B- I- E- S- and a label"
             )
-    target = Spans(_spans.spans_of([row[layout.tag] for row in rows], tokens), tokens)
+    target = Spans.tagged([row[layout.tag] for row in rows], tokens)
     meta = {"document": sentence.document} if sentence.document else {}
     id_ = sentence.comments.get("sent_id") or f"{path.name}:{sentence.line}"
     return Example(id_, Text(text), target, meta, "", where)
@@ -152,7 +153,7 @@ def sniff(path: Path, head: bytes) -> float:
     tokens = [row for row in rows if row]
     if len(tokens) == len(rows) or not tokens:
         return 0.0
-    tagged = sum(len(row) > 1 and any(_spans.TAG.fullmatch(cell) for cell in row) for row in tokens)
+    tagged = sum(len(row) > 1 and any(TAG.fullmatch(cell) for cell in row) for row in tokens)
     return 0.93 if tagged > 0.9 * len(tokens) else 0.0
 
 

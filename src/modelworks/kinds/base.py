@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any, ClassVar, NamedTuple, Self, TypeVar
 
 import msgspec
@@ -36,7 +37,11 @@ class Kind(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     columns: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     """Field of a table or JSON line -> usual names of its column, best first."""
     needs: ClassVar[tuple[tuple[str, ...], ...]] = ()
-    """Sets of such fields of which one must be there to make a value; empty for all fields of the struct."""
+    """Sets of such fields of which one must be there to make a value; empty for the required fields of the struct."""
+    opened: ClassVar[Mapping[str, str]] = {}
+    """Field -> the row-wise operation that opens it (a picture's bytes): data is tried with it before training."""
+    pipeline: ClassVar[Mapping[str, str]] = {}
+    """Of an input: kind of prediction -> the hub's name for models from one to the other (`pipeline_tag`)."""
     sample: ClassVar[Mapping[str, Any]] = {}
     """A small example as JSON has it, for documentation."""
     fewest_labels: ClassVar[int] = 0
@@ -67,11 +72,15 @@ class Kind(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def from_fields(cls, given: Mapping[str, Any], input: Kind | None = None) -> Self:
         """The value from cells of a table by field (JSON field names and those of `columns`); a target may look at
         its input. ValueError in a sentence where it cannot be."""
-        known = [field.encode_name for field in msgspec.structs.fields(cls)]
-        return msgspec.convert({name: given[name] for name in known if name in given}, cls, strict=False)
+        return msgspec.convert({name: given[name] for name in _names(cls) if name in given}, cls, strict=False)
 
     def fits(self, input: Kind) -> None:
         """Raise ValueError when this target contradicts its input (a span past the end of the text)."""
+
+    def stretches(self) -> Sequence[tuple[int, int]]:
+        """Code points [start, end) of the input's text that this target speaks of, and that nothing should be put
+        into or cut."""
+        return ()
 
     def plain(self) -> Kind:
         """The normal form: equal for values that count as duplicates."""
@@ -96,6 +105,12 @@ class Kind(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def judgements(self, target: Kind) -> list[Judgement] | None:
         """The single decisions of this prediction, in its order; None for kinds that hold none."""
         return None
+
+
+@cache
+def _names(cls: type[Kind]) -> tuple[str, ...]:
+    """A kind's fields as JSON names them."""
+    return tuple(field.encode_name for field in msgspec.structs.fields(cls))
 
 
 def kind(name: str) -> Any:

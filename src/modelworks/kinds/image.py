@@ -17,7 +17,12 @@ class Image(Kind, frozen=True):
     columns: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "image": ("image", "img", "picture", "photo", "image_path", "file_name", "filename", "file", "path"),
     }
-    sample: ClassVar[Mapping[str, Any]] = {"image": "<base64 of a JPEG or PNG file>"}
+    opened: ClassVar[Mapping[str, str]] = {"image": "image.decode.v1"}
+    pipeline: ClassVar[Mapping[str, str]] = {"labels": "image-classification"}
+    sample: ClassVar[Mapping[str, Any]] = {
+        "image": "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+    }
+    """A picture of one pixel."""
 
     image: bytes
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import msgspec
 
 from modelworks.kinds.base import Judgement, Kind, kind
+from modelworks.kinds.chunks import chunks
 from modelworks.kinds.edits import Edit, place
+from modelworks.kinds.tokens import Offsets, offsets
 
 
 class Span(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -36,7 +38,25 @@ class Spans(Kind, frozen=True):
     sample: ClassVar[Mapping[str, Any]] = {"spans": [{"start": 0, "end": 12, "label": "person"}]}
 
     spans: tuple[Span, ...]
-    tokens: tuple[tuple[int, int], ...] = ()
+    tokens: Offsets = ()
+
+    @classmethod
+    def tagged(cls, tags: Sequence[str], tokens: Offsets) -> Self:
+        """From a tag a token (IOB1, IOB2, BIOES, BILOU)."""
+        found = [Span(tokens[first][0], tokens[end - 1][1], label) for first, end, label in chunks(tags)]
+        return cls(tuple(found), tokens)
+
+    @classmethod
+    def from_fields(cls, given: Mapping[str, Any], input: Kind | None = None) -> Self:
+        """From `[{start, end, label}]` or `[[start, end, label]]` in any order, or from a tag for each of the input's
+        tokens."""
+        length = input.size() if input is not None else 0
+        if "spans" not in given:
+            return cls.tagged(_tags(given, getattr(input, "tokens", ())), getattr(input, "tokens", ()))
+        if not isinstance(given["spans"], list):
+            raise ValueError("the spans are not a list of {start, end, label}")
+        spans = sorted((_span(item, length) for item in given["spans"]), key=lambda span: (span.start, span.end))
+        return cls(tuple(spans), offsets(given.get("tokens"), length))
 
     def check(self) -> None:
         end = 0
@@ -60,11 +80,36 @@ class Spans(Kind, frozen=True):
             last = self.spans[-1]
             raise ValueError(f"span [{last.start}, {last.end}) reaches past the end of the text ({input.size()})")
 
+    def stretches(self) -> Offsets:
+        return tuple((span.start, span.end) for span in self.spans)
+
     def edited(self, edits: Sequence[Edit]) -> Spans:
         """A text inserted at the edge of a span stays outside of it; a span of which nothing is left goes."""
         spans = [Span(*place(span.start, span.end, edits), span.label) for span in self.spans]
         tokens = [place(start, end, edits) for start, end in self.tokens]
         return Spans(tuple(span for span in spans if span.start < span.end), tuple(t for t in tokens if t[0] < t[1]))
+
+
+def _tags(given: Mapping[str, Any], tokens: Offsets) -> list[str]:
+    tags = given.get("tags")
+    if not isinstance(tags, list) or len(tags) != len(tokens):
+        raise ValueError("`tokens` and `tags` are not two lists of one length")
+    return [str(tag) for tag in tags]
+
+
+def _span(item: Any, length: int) -> Span:
+    if isinstance(item, list) and len(item) == 3:
+        start, end, label = item
+    elif isinstance(item, dict):
+        start, end = item.get("start", item.get("start_offset")), item.get("end", item.get("end_offset"))
+        label = next((item[key] for key in ("label", "entity_group", "type", "entity") if key in item), None)
+    else:
+        raise ValueError(f"a span is {item!r}, not {{start, end, label}}")
+    if type(start) is not int or type(end) is not int or not isinstance(label, str):
+        raise ValueError(f"a span is {item!r}, not {{start, end, label}} with whole numbers and a text")
+    if end > length:
+        raise ValueError(f"span [{start}, {end}) reaches past the end of the text ({length} code points)")
+    return Span(start, end, label)
 
 
 class Entity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

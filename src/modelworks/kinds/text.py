@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeGuard
 
 from modelworks.kinds.base import Kind, kind
 from modelworks.kinds.edits import Edit, applied, place
-
-Offsets = tuple[tuple[int, int], ...]
+from modelworks.kinds.tokens import Offsets, align, join, offsets
 
 
 @kind("text")
@@ -26,6 +25,11 @@ class Text(Kind, frozen=True, omit_defaults=True):
         "tokens": ("tokens", "words"),
     }  # fmt: skip
     needs: ClassVar[tuple[tuple[str, ...], ...]] = (("text",), ("tokens",))
+    pipeline: ClassVar[Mapping[str, str]] = {
+        "labels": "text-classification", "entities": "token-classification", "tagged": "token-classification",
+        "tree": "token-classification", "translation": "translation", "summary": "summarization",
+        "completion": "text-generation", "vector": "feature-extraction",
+    }  # fmt: skip
     sample: ClassVar[Mapping[str, Any]] = {"text": "A wonderful film."}
 
     text: str
@@ -34,6 +38,20 @@ class Text(Kind, frozen=True, omit_defaults=True):
     @classmethod
     def raw(cls, data: bytes) -> Self:
         return cls(data.decode("utf-8"))
+
+    @classmethod
+    def from_fields(cls, given: Mapping[str, Any], input: Kind | None = None) -> Self:
+        """From a text, from words, or from both. Words are sought in the text; where they are not all of it, or there
+        is none, the text is the words joined by single spaces."""
+        text, words = given.get("text"), given.get("tokens")
+        if isinstance(text, str) and not _are_words(words):
+            return cls(text, offsets(words, len(text)))
+        if not _are_words(words):
+            raise ValueError("the `tokens` are no list of words" if words is not None else "the text is empty")
+        if not any(word.strip() for word in words):
+            raise ValueError("the text is empty")
+        found = align(words, text) if isinstance(text, str) else None
+        return cls(text, found) if isinstance(text, str) and found is not None else cls(*join(words))
 
     def check(self) -> None:
         end = 0
@@ -61,3 +79,7 @@ class Text(Kind, frozen=True, omit_defaults=True):
     def edited(self, edits: Sequence[Edit]) -> Text:
         moved = (place(start, end, edits) for start, end in self.tokens)
         return Text(applied(self.text, edits), tuple(token for token in moved if token[0] < token[1]))
+
+
+def _are_words(value: Any) -> TypeGuard[list[str]]:
+    return isinstance(value, list) and bool(value) and all(isinstance(word, str) for word in value)

@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 
 from modelworks.contracts.task import Task
-from modelworks.kinds import Example, Kind
-from modelworks.stages.evaluate.judge import Judgement
+from modelworks.kinds import Example, Judgement, Kind
 
 WORST = 20
 SAMPLES = 12

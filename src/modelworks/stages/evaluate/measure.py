@@ -16,12 +16,12 @@ from modelworks.contracts.task import Task
 from modelworks.core.config import Evaluate
 from modelworks.core.errors import DataError
 from modelworks.core.progress import Progress, Silent
-from modelworks.kinds import Example, Kind
+from modelworks.kinds import Example, Judgement, Kind
 from modelworks.stages.evaluate import robustness, slices
 from modelworks.stages.evaluate.calibration import calibration
 from modelworks.stages.evaluate.examples import Gallery
 from modelworks.stages.evaluate.intervals import interval
-from modelworks.stages.evaluate.judge import Judgement, confusions, judge
+from modelworks.stages.evaluate.judge import confusions
 from modelworks.stages.evaluate.predict import predictions
 from modelworks.stages.evaluate.statistics import Table
 
@@ -109,7 +109,7 @@ def _watch(predictor: Predictor, scorers: list[Metric], stream: Iterator[Example
             kept = metric.statistics(target, prediction, labels, example.input)
             seen.columns[metric.name].append(np.asarray(kept, np.float64))
         seen.traits.add(example.input.size(), target.labels(), example.meta)
-        found = judge(prediction, target)
+        found = prediction.judgements(target)
         seen.judgements.extend(found or ())
         seen.gallery.add(example, prediction, found, _badness(scorers[0], seen) if found is None else 0.0)
         progress.advance()

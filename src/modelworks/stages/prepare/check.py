@@ -2,46 +2,43 @@
 
 from __future__ import annotations
 
-import unicodedata
+from types import SimpleNamespace
 
+from modelworks.contracts import op as ops
 from modelworks.contracts.format import Bad
 from modelworks.core.errors import RequestError
-from modelworks.kinds import Example, Image, Kind, Spans, Text
+from modelworks.kinds import Example, Kind
 
 
 def fault(example: Example) -> Bad | None:
-    """Why an example cannot be used, or None. Images are decoded whole, by the operation that serves them."""
-    if isinstance(example.input, Image):
-        return _image(example.input, example.where)
-    if isinstance(example.input, Text):
-        return _text(example.input.text, example.target, example.where)
-    return None
+    """Why an example cannot be used, or None. What has to be opened (pictures) is opened whole, by the operation that
+    serves it."""
+    for field, operation in example.input.opened.items():
+        if bad := _opens(getattr(example.input, field), operation, example.where):
+            return bad
+    return _empty(example.input, example.where) or _misfit(example)
 
 
-def _image(image: Image, where: str) -> Bad | None:
-    from modelworks.ops.image import open_image
-
+def _opens(value: object, operation: str, where: str) -> Bad | None:
     try:
-        open_image(image.image)
+        ops.find(operation).run(SimpleNamespace(), [value])
     except RequestError as error:
         allowed = error.allowed if isinstance(error.allowed, str) else ", ".join(error.allowed)
         return Bad(where, error.message, str(error.seen or ""), allowed)
     return None
 
 
-def _text(text: str, target: Kind | None, where: str) -> Bad | None:
-    if not text.strip():
-        return Bad(where, "the text is empty", allowed="at least one character that is no white space")
-    if isinstance(target, Spans) and target.spans and target.spans[-1].end > len(text):
-        span = target.spans[-1]
-        return Bad(
-            where, "a span reaches past the end of the text", f"[{span.start}, {span.end})", f"at most {len(text)}"
-        )
+def _empty(value: Kind, where: str) -> Bad | None:
+    if value.plain().size():
+        return None
+    return Bad(where, f"the {value.name} is empty", allowed="at least one character that is no white space")
+
+
+def _misfit(example: Example) -> Bad | None:
+    if example.target is None:
+        return None
+    try:
+        example.target.fits(example.input)
+    except ValueError as error:
+        return Bad(example.where, str(error))
     return None
-
-
-def normal(value: Kind) -> Kind:
-    """What makes two inputs the same example: a text up to composition and white space, anything else exactly."""
-    if isinstance(value, Text):
-        return Text(" ".join(unicodedata.normalize("NFC", value.text).split()))
-    return value

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import msgspec
 
 from modelworks.kinds import Example
-from modelworks.stages.prepare.check import normal
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +32,7 @@ _interned: dict[tuple[str, ...], tuple[str, ...]] = {}
 
 def fact(example: Example) -> Fact:
     """The fact of an example."""
-    key = hashlib.sha256(msgspec.msgpack.encode(normal(example.input))).digest()[:16]
+    key = hashlib.sha256(msgspec.msgpack.encode(example.input.plain())).digest()[:16]
     labels = tuple(example.target.labels()) if example.target is not None else ()
     target = labels or (None if example.target is None else msgspec.to_builtins(example.target))
     return Fact(

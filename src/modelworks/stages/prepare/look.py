@@ -6,13 +6,12 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-import msgspec
 from msgspec import Struct
 
 from modelworks.contracts import task as tasks
 from modelworks.contracts.format import Bad
 from modelworks.core.errors import DataError
-from modelworks.kinds import Text
+from modelworks.kinds import Kind
 from modelworks.stages.prepare.sources import Sources
 
 SAMPLE = 3
@@ -65,6 +64,5 @@ def look(task: str, paths: Sequence[str | Path], project: Path) -> Look:
     )  # fmt: skip
 
 
-def _short(value: object, target: object) -> str:
-    text = value.text if isinstance(value, Text) else f"{type(value).__name__}"
-    return f"{text[:80]} → {msgspec.json.encode(target).decode()[:120]}"
+def _short(value: Kind, target: Kind | None) -> str:
+    return f"{value.as_text()[:80]} → {target.as_text()[:120] if target is not None else ''}"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from modelworks.contracts.perturbation import Perturbation
-from modelworks.kinds import Kind, Text
-from modelworks.stages.evaluate.perturbations._edits import Edit, edited
+from modelworks.kinds import Edit, Kind, Text
+from modelworks.stages.evaluate.perturbations._edits import edited
 
 
 def _apply(input: Kind, target: Kind | None, generator: np.random.Generator) -> tuple[Kind, Kind | None]:

@@ -7,8 +7,8 @@ import re
 import numpy as np
 
 from modelworks.contracts.perturbation import Perturbation
-from modelworks.kinds import Kind, Text
-from modelworks.stages.evaluate.perturbations._edits import Edit, chosen, edited
+from modelworks.kinds import Edit, Kind, Text
+from modelworks.stages.evaluate.perturbations._edits import chosen, edited
 
 SHARE = 0.06
 _MISREAD = {

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from modelworks.contracts.perturbation import Perturbation
-from modelworks.kinds import Kind, Spans, Text
+from modelworks.kinds import Edit, Kind, Text
 from modelworks.ops.text import split_words
-from modelworks.stages.evaluate.perturbations._edits import Edit, edited
+from modelworks.stages.evaluate.perturbations._edits import edited, whole
 
 LEAST = 0.6
 
@@ -15,13 +15,11 @@ LEAST = 0.6
 def _apply(input: Kind, target: Kind | None, generator: np.random.Generator) -> tuple[Kind, Kind | None]:
     """Cuts behind a word, at least `LEAST` of the words stay, and never inside a span."""
     assert isinstance(input, Text)
-    spans = target.spans if isinstance(target, Spans) else ()
     ends = split_words(input.text)[:, 1].tolist()
-    ends = ends[max(1, int(len(ends) * LEAST)) - 1 :]
-    whole = [end for end in ends if not any(span.start < end < span.end for span in spans)]
-    if not whole:
+    free = whole(ends[max(1, int(len(ends) * LEAST)) - 1 :], target)
+    if not free:
         return input, target
-    end = whole[int(generator.integers(len(whole)))]
+    end = free[int(generator.integers(len(free)))]
     return edited(input, target, [Edit(end, len(input.text), "")])
 
 

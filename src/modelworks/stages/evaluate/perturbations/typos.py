@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from modelworks.contracts.perturbation import Perturbation
-from modelworks.kinds import Kind, Text
+from modelworks.kinds import Edit, Kind, Text
 from modelworks.ops.text import split_words
-from modelworks.stages.evaluate.perturbations._edits import Edit, chosen, edited
+from modelworks.stages.evaluate.perturbations._edits import chosen, edited
 
 SHARE = 0.15
 _ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")

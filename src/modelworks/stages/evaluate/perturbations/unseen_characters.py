@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from modelworks.contracts.perturbation import Perturbation
-from modelworks.kinds import Kind, Spans, Text
+from modelworks.kinds import Edit, Kind, Text
 from modelworks.ops.text import split_words
-from modelworks.stages.evaluate.perturbations._edits import Edit, chosen, edited
+from modelworks.stages.evaluate.perturbations._edits import chosen, edited, whole
 
 SHARE = 0.1
 UNSEEN = ("🦤", "🫠", "👩🏽‍🚀", "🏴‍☠️", "༄", "𓂀", "ꙮ", "⁂", "\u2060", "☞")
@@ -16,9 +16,7 @@ UNSEEN = ("🦤", "🫠", "👩🏽‍🚀", "🏴‍☠️", "༄", "𓂀", "�
 def _apply(input: Kind, target: Kind | None, generator: np.random.Generator) -> tuple[Kind, Kind | None]:
     """Put behind words, never inside a span."""
     assert isinstance(input, Text)
-    spans = target.spans if isinstance(target, Spans) else ()
-    ends = split_words(input.text)[:, 1].tolist()
-    free = [end for end in ends if not any(span.start < end < span.end for span in spans)]
+    free = whole(split_words(input.text)[:, 1].tolist(), target)
     edits = [
         Edit(free[n], free[n], f" {UNSEEN[int(generator.integers(len(UNSEEN)))]}")
         for n in chosen(len(free), SHARE, generator)
