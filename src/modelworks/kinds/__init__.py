@@ -6,6 +6,7 @@ stages, server and command line know nothing of a kind beyond what `Kind` offers
 """
 
 from modelworks.kinds.answers import Accepted, Answer, Answers, Reference
+from modelworks.kinds.article import Article, Length
 from modelworks.kinds.base import KINDS, Judgement, Kind, decode, encode, kind, schema
 from modelworks.kinds.edits import Edit
 from modelworks.kinds.example import Example
@@ -21,9 +22,9 @@ from modelworks.kinds.tree import Sentence, Token, Tree, Word
 from modelworks.kinds.written import Aligned, Candidate, Chosen, References, Written
 
 __all__ = [
-    "KINDS", "Accepted", "Aligned", "Answer", "Answers", "Candidate", "Chosen", "Document", "Edit", "Embedding",
-    "Entities", "Entity", "Example", "Hit", "Hits", "Image", "Judgement", "Kind", "Label", "LabelScores", "LabelSet",
-    "Labels", "Pair", "Reference", "References", "Relevant", "Scored", "Sentence", "Sourced", "SourcedAnswer", "Span",
-    "Spans", "Tagged", "TaggedToken", "Tags", "Text", "Token", "Tree", "Word", "Written", "decode", "encode", "kind",
-    "schema",
+    "KINDS", "Accepted", "Aligned", "Answer", "Answers", "Article", "Candidate", "Chosen", "Document", "Edit",
+    "Embedding", "Entities", "Entity", "Example", "Hit", "Hits", "Image", "Judgement", "Kind", "Label", "LabelScores",
+    "LabelSet", "Labels", "Length", "Pair", "Reference", "References", "Relevant", "Scored", "Sentence", "Sourced",
+    "SourcedAnswer", "Span", "Spans", "Tagged", "TaggedToken", "Tags", "Text", "Token", "Tree", "Word", "Written",
+    "decode", "encode", "kind", "schema",
 ]  # fmt: skip
