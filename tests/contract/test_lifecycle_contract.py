@@ -43,7 +43,8 @@ def test_it_is_prepared_learnt_evaluated_released_and_asked(name, encoder, tmp_p
     try:
         executor = tiny_tasks.run(folder)
     except ConfigError as error:
-        assert error.where == "train.model"
+        if error.where != "train.model":
+            raise
         executor = tiny_tasks.run(tiny_tasks.project(tmp_path, name, encoder))
     assert all(executor.done(step.name) for step in executor.plan.steps)
     champion = lock.read(folder).pin("champion")
