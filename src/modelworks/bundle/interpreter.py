@@ -15,7 +15,9 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from modelworks.bundle.cache import Cached
 from modelworks.contracts import op as ops
+from modelworks.contracts.decoder import Cache, Decoder
 from modelworks.contracts.family import Graph
 from modelworks.contracts.program import Call, Program
 from modelworks.core.errors import BundleError
@@ -46,6 +48,15 @@ class _Tools:
 
     def run(self, graph: str, feeds: Mapping[str, np.ndarray]) -> Any:
         return self._reach(self._graphs, graph)(feeds)
+
+    def decoder(self, graph: str, cache: Cache | None = None) -> Decoder:
+        run = self._reach(self._graphs, graph)
+        found: Decoder | None = getattr(run, "decoder", None)
+        if found is not None:
+            return found
+        if cache is None:
+            raise BundleError("the graph is no decoder, and its cache is not described", where=str(self._where))
+        return Cached(run, cache)
 
     def resource(self, name: str) -> Any:
         return self._reach(self._resources, name)

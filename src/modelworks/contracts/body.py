@@ -4,9 +4,19 @@ A task's `program(labels, body)` wraps it: variables of the input kind -> body -
 So one task works with any family of its shape, and one family serves any task of that shape.
 
 - `sequence` reads `text`, leaves `logits` float32 [B, C].
-- `token` reads `text`, leaves `logits`, a list of float32 [T, C], and `units`, a list of int32 [T, 2]: the code
-  points [start, end) of each unit (word or token) in the raw text.
+- `token` reads `text` and `given` (offsets of given tokens; none for a text without), leaves `logits`, a list of float32
+  [T, C], and `units`, a list of int32 [T, 2]: the code points [start, end) of each unit (word or token) in the raw text.
 - `image` reads `image`, leaves `logits` float32 [B, C].
+- `span` reads `question` and `context`, leaves `logits`, a list of float32 [T, 2]: an answer begins, ends in a unit of
+  the context; `nothing`, a list of float32 [2]: the same of "no answer"; and `units` as `token` does.
+- `embedding` reads `text`, leaves `vectors` float32 [B, D] of length 1.
+- `tree` reads `text`, leaves what `tree.assemble.v1` takes, each a list with one item a text: `tokens` int [T, 3] (code
+  points start and end, number of words), `sentences` int [S] (number of tokens), and for the words `forms`, `lemmas`
+  (lists of str), `upos`, `xpos`, `feats`, `deprel` (int [W], numbers among the classes of their layer), `heads` int [W]
+  (0 the root, else 1..n in the sentence).
+- `causal` reads `text`, `messages` and `sampling` (kinds.Sampling), leaves what kinds.Completion holds, each a list:
+  `written` (str), `finish_reason`, `usage`, `tokens`, `choices`; and row-wise `units` int32 [T, 2]: the code points
+  of each token of the `prompt` (str), the text that is gone on with.
 """
 
 from __future__ import annotations
@@ -15,8 +25,24 @@ from msgspec import Struct
 
 from modelworks.contracts.program import Call
 
-READS = {"sequence": ("text",), "token": ("text",), "image": ("image",)}
-LEAVES = {"sequence": ("logits",), "token": ("logits", "units"), "image": ("logits",)}
+READS = {
+    "sequence": ("text",),
+    "token": ("text", "given"),
+    "image": ("image",),
+    "span": ("question", "context"),
+    "embedding": ("text",),
+    "causal": ("text", "messages", "sampling"),
+    "tree": ("text",),
+}
+LEAVES = {
+    "sequence": ("logits",),
+    "token": ("logits", "units"),
+    "image": ("logits",),
+    "span": ("logits", "nothing", "units"),
+    "embedding": ("vectors",),
+    "causal": ("prompt", "units", "written", "finish_reason", "usage", "tokens", "choices"),
+    "tree": ("tokens", "sentences", "forms", "lemmas", "upos", "xpos", "feats", "heads", "deprel"),
+}
 
 
 class Body(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -22,6 +22,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from modelworks.contracts.decoder import Cache, Decoder
 from modelworks.core.errors import BundleError
 from modelworks.core.registry import folder_of
 
@@ -34,6 +35,9 @@ class Tools(Protocol):
 
     def run(self, graph: str, feeds: Mapping[str, np.ndarray]) -> Arrays:
         """Run a graph of the bundle: arrays by input name -> arrays by output name."""
+
+    def decoder(self, graph: str, cache: Cache | None = None) -> Decoder:
+        """A causal graph of the bundle as a decoder; `cache` says what a graph with past keys and values is like."""
 
     def resource(self, name: str) -> Any:
         """A resource of the bundle, opened by its type: a tokenizer, an array, parsed JSON, a memory map."""

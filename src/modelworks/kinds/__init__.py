@@ -15,6 +15,17 @@ from modelworks.kinds.image import Image
 from modelworks.kinds.label_set import LabelScores, LabelSet
 from modelworks.kinds.labels import Label, Labels, Scored
 from modelworks.kinds.pair import Pair
+from modelworks.kinds.prompt import (
+    Alternative,
+    Choice,
+    Completion,
+    Continuation,
+    Message,
+    Prompt,
+    Sampling,
+    TokenScore,
+    Usage,
+)  # fmt: skip
 from modelworks.kinds.spans import Entities, Entity, Span, Spans
 from modelworks.kinds.tags import Tagged, TaggedToken, Tags
 from modelworks.kinds.text import Text
@@ -22,9 +33,10 @@ from modelworks.kinds.tree import Sentence, Token, Tree, Word
 from modelworks.kinds.written import Aligned, Candidate, Chosen, References, Written
 
 __all__ = [
-    "KINDS", "Accepted", "Aligned", "Answer", "Answers", "Article", "Candidate", "Chosen", "Document", "Edit",
-    "Embedding", "Entities", "Entity", "Example", "Hit", "Hits", "Image", "Judgement", "Kind", "Label", "LabelScores",
-    "LabelSet", "Labels", "Length", "Pair", "Reference", "References", "Relevant", "Scored", "Sentence", "Sourced",
-    "SourcedAnswer", "Span", "Spans", "Tagged", "TaggedToken", "Tags", "Text", "Token", "Tree", "Word", "Written",
-    "decode", "encode", "kind", "schema",
+    "KINDS", "Accepted", "Aligned", "Alternative", "Answer", "Answers", "Article", "Candidate", "Choice", "Chosen",
+    "Completion", "Continuation", "Document", "Edit", "Embedding", "Entities", "Entity", "Example", "Hit", "Hits",
+    "Image", "Judgement", "Kind", "Label", "LabelScores", "LabelSet", "Labels", "Length", "Message", "Pair",
+    "Prompt", "Reference", "References", "Relevant", "Sampling", "Scored", "Sentence", "Sourced", "SourcedAnswer",
+    "Span", "Spans", "Tagged", "TaggedToken", "Tags", "Text", "Token", "TokenScore", "Tree", "Usage", "Word",
+    "Written", "decode", "encode", "kind", "schema",
 ]  # fmt: skip
