@@ -24,6 +24,7 @@ COMMANDS = {
     "bundle": "Show, verify, sign or pack a bundle.",
     "data": "Import, show or compare datasets.",
     "release": "List releases, promote one, roll back.",
+    "starters": "List the bundles that answer without training; build or remove one.",
     "tasks": "List the tasks, or show one's contract.",
     "gc": "Remove artifacts that nothing refers to.",
     "doctor": "Check the installation and the project.",

@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from modelworks.kinds import Kind
 
 
 @click.command()
 @click.argument("inputs", nargs=-1, required=True, metavar="TEXT|FILE…")
 @click.option("--bundle", default="champion", show_default=True, help="Folder, .zip, channel, or start of an id.")
+@click.option("--task", help="Ask the starter of a task instead: a bundle that needs no training.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON line an input: the bytes that the server gives.")
-def command(inputs: tuple[str, ...], bundle: str, as_json: bool) -> None:
+def command(inputs: tuple[str, ...], bundle: str, task: str | None, as_json: bool) -> None:
     """Ask a bundle about texts or files.
 
-    For a model of texts each argument is a text; for one of pictures a file. `-` reads standard input: a text a line,
-    or the bytes of one picture.
+    For a model of texts each argument is a text; for one of pictures a file; for others JSON. `-` reads standard
+    input: a text or JSON a line, or the bytes of one picture.
     """
     from modelworks import kinds
     from modelworks.bundle import Predictor
-    from modelworks.cli._bundles import resolve
+    from modelworks.cli import _inputs
 
-    predictor = Predictor.open(resolve(bundle))
-    shown, values = _values(inputs, predictor.manifest.input)
+    predictor = Predictor.open(_bundle(bundle, task))
+    shown, values = _inputs.read(inputs, predictor.manifest.input)
     predictions = predictor.predict(values)
     if as_json:
         click.echo("\n".join(kinds.encode(prediction).decode() for prediction in predictions))
@@ -32,37 +35,18 @@ def command(inputs: tuple[str, ...], bundle: str, as_json: bool) -> None:
         _draw(shown, predictions)
 
 
-def _values(inputs: tuple[str, ...], kind: str) -> tuple[list[str], list[Any]]:
-    """(what to call each input, the inputs)."""
-    from modelworks.kinds import Image, Text
+def _bundle(bundle: str, task: str | None) -> Path:
+    from modelworks import starters
+    from modelworks.cli import _show
+    from modelworks.cli._bundles import resolve
 
-    if kind == "text":
-        texts = [line for given in inputs for line in (_lines() if given == "-" else [given])]
-        return texts, [Text(text) for text in texts]
-    return list(inputs), [Image(_bytes(given)) for given in inputs]
-
-
-def _lines() -> list[str]:
-    from modelworks.core.errors import DataError
-
-    try:
-        return [line for line in sys.stdin.buffer.read().decode("utf-8").splitlines() if line]
-    except UnicodeDecodeError as error:
-        raise DataError("standard input is not UTF-8", where=f"byte {error.start}") from error
+    if task is None:
+        return resolve(bundle)
+    with _show.progress() as progress:
+        return starters.of_task(task, progress)
 
 
-def _bytes(given: str) -> bytes:
-    from modelworks.core.errors import DataError
-
-    if given == "-":
-        return sys.stdin.buffer.read()
-    try:
-        return Path(given).read_bytes()
-    except OSError as error:
-        raise DataError(f"cannot read: {error.strerror}", where=given) from error
-
-
-def _draw(shown: list[str], predictions: list[Any]) -> None:
+def _draw(shown: list[str], predictions: list[Kind]) -> None:
     """A table a person can read."""
     from rich.console import Console
     from rich.table import Table
@@ -71,19 +55,9 @@ def _draw(shown: list[str], predictions: list[Any]) -> None:
     for name in ("input", "prediction", "score"):
         table.add_column(name, overflow="fold", justify="right" if name == "score" else "left")
     for text, prediction in zip(shown, predictions, strict=True):
-        found = _answers(prediction)
-        for number, (label, score) in enumerate(found):
-            table.add_row(_short(text) if number == 0 else "", label, score)
+        for number, (found, score) in enumerate(prediction.rows()):
+            table.add_row(_short(text) if number == 0 else "", found, "" if score is None else f"{score:.3f}")
     Console(highlight=False, markup=False).print(table)
-
-
-def _answers(prediction: Any) -> list[tuple[str, str]]:
-    if hasattr(prediction, "entities"):
-        rows = [(f"{e.entity_group}: {e.word}", f"{e.score:.3f}") for e in prediction.entities]
-        return rows or [("(nothing found)", "")]
-    if hasattr(prediction, "labels_"):
-        return [(scored.label, f"{scored.score:.3f}") for scored in prediction.labels_[:3]]
-    return [(repr(prediction), "")]
 
 
 def _short(text: str) -> str:

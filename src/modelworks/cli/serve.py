@@ -59,14 +59,26 @@ class _Started:
         self._as_json = as_json
 
     def __call__(self, address: str, served: Any) -> None:
+        from modelworks.kinds.base import named
+
         manifest = served.manifest
         if self._as_json:
             facts = {"url": address, "bundle": manifest.id, "name": manifest.name, "version": served.version}
             click.echo(msgspec.json.encode(facts).decode())
             return
         labels = ", ".join(manifest.labels[:8]) + (" …" if len(manifest.labels) > 8 else "")
-        ask = f"""curl {address}/predict -d '{{"text": "…"}}'"""
-        if manifest.input == "image":
-            ask = f"curl {address}/predict -H 'content-type: image/jpeg' --data-binary @picture.jpg"
+        ask = _ask(named(manifest.input))
         click.echo(f"serving {manifest.name} ({manifest.task}), bundle {manifest.id[:12]}, at {address}")
-        click.echo(f"  labels   {labels}\n  try      {address}/docs\n  ask      {ask}")
+        if labels:
+            click.echo(f"  labels   {labels}")
+        click.echo(f"  try      {address}/docs\n  ask      curl {address}/predict {ask}")
+
+
+def _ask(kind: Any) -> str:
+    """curl's arguments for an input: a file for kinds of bytes, else the kind's sample as JSON."""
+    from fnmatch import fnmatch
+
+    if kind.media and not any(fnmatch("text/plain", media) for media in kind.media):
+        return f"-H 'content-type: {kind.media[0]}' --data-binary @FILE"
+    sample = msgspec.json.encode(kind.sample).decode().replace("'", "\\u0027")
+    return f"-d '{sample}'"

@@ -10,8 +10,6 @@ from modelworks import __version__
 from modelworks.kinds.base import named
 from modelworks.serve import v2
 
-EXAMPLES = {"text": {"text": "A wonderful film."}, "image": {"image": "<base64 of a JPEG or PNG file>"}}
-
 
 def document(manifest: Any, version: str) -> dict[str, Any]:
     """The description of this server with this model."""
@@ -57,10 +55,11 @@ def _predict(manifest: Any, one: dict[str, Any], prediction: dict[str, Any]) -> 
         "properties": {"inputs": {"type": "array", "items": one}},
     }  # fmt: skip
     content: dict[str, Any] = {"application/json": {"schema": {"oneOf": [one, batch]}}}
-    if manifest.input in EXAMPLES:
-        content["application/json"]["example"] = EXAMPLES[manifest.input]
-    if manifest.input == "image":
-        content["image/*"] = {"schema": {"type": "string", "format": "binary"}}
+    kind = named(manifest.input)
+    if kind.sample:
+        content["application/json"]["example"] = kind.sample
+    for media in kind.media:
+        content[media] = {"schema": {"type": "string", "format": "binary"}}
     answers = {"type": "object", "properties": {"predictions": {"type": "array", "items": prediction}}}
     return _post("Predict one input or a batch", content, {"oneOf": [prediction, answers]})
 

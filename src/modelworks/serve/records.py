@@ -12,6 +12,7 @@ import os
 import threading
 from collections import deque
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -97,9 +98,10 @@ class Records:
 
 
 def line(record: Record, inputs: bool = True) -> bytes:
-    """One JSON line. Without `inputs`, and for pictures always, the input is its SHA-256 and size alone."""
+    """One JSON line. Without `inputs`, and for kinds that hold bytes (pictures) always, the input is its SHA-256 and
+    size alone."""
     input_json = kinds.encode(record.input)
-    whole = inputs and record.input.name != "image"
+    whole = inputs and not _holds_bytes(type(record.input))
     facts = {
         "@timestamp": datetime.fromtimestamp(record.time, UTC).isoformat(timespec="microseconds"),
         "http.request.id": record.request,
@@ -113,3 +115,8 @@ def line(record: Record, inputs: bool = True) -> bytes:
         "event.duration": int(record.seconds * 1e9),
     }
     return msgspec.json.encode(facts) + b"\n"
+
+
+@cache
+def _holds_bytes(kind: type[Kind]) -> bool:
+    return any(field.type is bytes for field in msgspec.structs.fields(kind))

@@ -1,15 +1,18 @@
-"""`POST /predict`: one input, a batch `{"inputs": […]}`, or the bytes of a picture; answers are the prediction's JSON.
+"""`POST /predict`: one input, a batch `{"inputs": […]}`, or one input's bare bytes (a picture, a plain text) with
+their media type; answers are the prediction's JSON.
 
 The answer to one input is exactly `kinds.encode(prediction)`: the bytes that every other door gives.
 """
 
 from __future__ import annotations
 
+from fnmatch import fnmatch
+
 import msgspec
 
 from modelworks import kinds
 from modelworks.core.errors import RequestError
-from modelworks.kinds import Image, Kind
+from modelworks.kinds import Kind
 from modelworks.kinds.base import named
 from modelworks.serve.message import JSON, Request, Response
 
@@ -19,19 +22,26 @@ _BATCHES: dict[str, msgspec.json.Decoder[list[Kind]]] = {}
 def read(request: Request, kind: str) -> tuple[list[Kind], bool]:
     """(inputs, whether they are a batch). RequestError 400, 415 or 422 when the body is not of the kind."""
     media = request.media_type()
-    if media.startswith("image/") and kind == "image":
-        return [Image(request.body)], False
+    if any(fnmatch(media, known) for known in named(kind).media):
+        return [_raw(request.body, kind)], False
     if media not in ("", JSON, "application/x-www-form-urlencoded") and not media.endswith("+json"):
-        allowed = [JSON, *(["image/*"] if kind == "image" else [])]
         raise RequestError(
-            "this media type is not read here", status=415, where="Content-Type", seen=media, allowed=allowed
-        )
+            "this media type is not read here", status=415, where="Content-Type", seen=media,
+            allowed=[JSON, *named(kind).media],
+        )  # fmt: skip
     try:
         return [msgspec.json.decode(request.body, type=named(kind))], False
     except msgspec.ValidationError as error:
         return _batch(request.body, kind, error), True
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise malformed(error) from error
+
+
+def _raw(body: bytes, kind: str) -> Kind:
+    try:
+        return named(kind).raw(body)
+    except ValueError as error:
+        raise RequestError(f"the body is not a valid {kind}: {error}", where="body") from error
 
 
 def _batch(body: bytes, kind: str, single: Exception) -> list[Kind]:

