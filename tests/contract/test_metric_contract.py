@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from modelworks.contracts import metric as metrics
 from modelworks.core import registry
-from modelworks.kinds import Entities, Entity, Kind, Label, Labels, Scored, Span, Spans, Text
+from modelworks.kinds import Entities, Entity, Kind, Label, Labels, LabelScores, LabelSet, Scored, Span, Spans, Text
 
 NAMES = [name.replace("-", "_") for name in registry.names(metrics.PACKAGE)]
 LABELS = ["a", "b", "c"]
@@ -39,18 +39,38 @@ def span_example(generator: np.random.Generator, perfect: bool) -> tuple[Kind, K
     return Spans(tuple(right)), Entities(tuple(entities)), TEXT
 
 
-MAKERS = (label_example, span_example)
+def star_example(generator: np.random.Generator, perfect: bool) -> tuple[Kind, Kind, Kind]:
+    target, prediction, text = label_example(generator, perfect)
+    steps = dict(zip(LABELS, "135", strict=True))
+    assert isinstance(target, Label)
+    assert isinstance(prediction, Labels)
+    scored = tuple(Scored(steps[entry.label], entry.score) for entry in prediction.labels_)
+    return Label(steps[target.label]), Labels(scored[0].label, scored[0].score, scored), text
+
+
+def set_example(generator: np.random.Generator, perfect: bool) -> tuple[Kind, Kind, Kind]:
+    right = tuple(label for label in LABELS if generator.random() < 0.5)
+    chosen = right if perfect else tuple(label for label in LABELS if generator.random() < 0.5)
+    scored = [Scored(label, 0.75 if label in chosen else 0.25) for label in LABELS]
+    scored.sort(key=lambda entry: -entry.score)
+    return LabelSet(right), LabelScores(chosen, tuple(scored)), TEXT
+
+
+MAKERS = (label_example, span_example, set_example)
 """One a shape of target and prediction; a metric takes the first that it does not refuse with a TypeError."""
+SCALES = ("mae", "quadratic_kappa")
+"""Metrics of labels that are numbers."""
 
 
 def statistics(name: str, seed: int, count: int, perfect: bool = False) -> list[np.ndarray]:
     metric = metrics.find(name)
-    for make in MAKERS:
+    labels = list("135") if name in SCALES else LABELS
+    for make in (star_example,) if name in SCALES else MAKERS:
         generator = np.random.default_rng(seed)
         examples = [make(generator, perfect) for _ in range(count)]
         try:
             return [
-                metric.statistics(target, prediction, LABELS, given_input)
+                metric.statistics(target, prediction, labels, given_input)
                 for target, prediction, given_input in examples
             ]
         except TypeError:

@@ -26,6 +26,7 @@ _WORDS = (
     Call(op="text.words.v1", inputs=("text",), outputs=("words", "units")),
     Call(op="text.grams.v1", inputs=("words",), outputs=("grams",), params={"buckets": 50}),
 )
+_TOKENS = (Call(op="tokens.words.v1", inputs=("text", "given"), outputs=("words", "units")), _WORDS[1])
 BODIES = {
     "sequence": Body(
         shape="sequence", length="grams", before=_WORDS,
@@ -33,7 +34,7 @@ BODIES = {
                Call(graph="model", inputs=("x",), outputs=("logits",))),
     ),
     "token": Body(
-        shape="token", length="grams", before=_WORDS,
+        shape="token", length="grams", before=_TOKENS,
         after=(Call(op="graph.windows.v1", inputs=("grams",), outputs=("logits",), graphs=("model",),
                     params={"feeds": ["x"], "size": 4, "stride": 2}),),
     ),
@@ -144,9 +145,13 @@ def test_a_network_that_says_what_encode_says_gets_the_best_score(task, labels):
         (row,) = plain.rowwise([example.input])
         encoded = task.encode(example.target, row, labels)
         assert set(encoded) >= {"labels"}
-        assert encoded["labels"].dtype == np.int64
         wanted = encoded["labels"]
-        assert ((wanted == -100) | ((wanted >= 0) & (wanted < width))).all()
+        if wanted.dtype == np.float32:  # yes or no for each class
+            assert wanted.shape == (width,)
+            assert np.isin(wanted, [0, 1]).all()
+        else:
+            assert wanted.dtype == np.int64
+            assert ((wanted == -100) | ((wanted >= 0) & (wanted < width))).all()
         graph = _says(wanted, width) if task.shape != "token" else _says_tokens(row, wanted, width)
         (prediction,) = interpreter(task, labels, graph).run([example.input])
         statistics.append(primary.statistics(example.target, prediction, labels, example.input))
@@ -155,6 +160,8 @@ def test_a_network_that_says_what_encode_says_gets_the_best_score(task, labels):
 
 
 def _says(wanted, width):
+    if wanted.dtype == np.float32:
+        return lambda feeds: {"logits": (wanted[None] - 0.5) * 40}
     return lambda feeds: {"logits": np.eye(width, dtype=np.float32)[[int(wanted)]] * 20}
 
 

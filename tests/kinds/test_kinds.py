@@ -9,7 +9,21 @@ from hypothesis import strategies as st
 
 from modelworks import kinds
 from modelworks.core.errors import ConfigError, RequestError
-from modelworks.kinds import Entities, Entity, Image, Kind, Label, Labels, Scored, Span, Spans, Text, headers
+from modelworks.kinds import (
+    Entities,
+    Entity,
+    Image,
+    Kind,
+    Label,
+    Labels,
+    LabelScores,
+    LabelSet,
+    Scored,
+    Span,
+    Spans,
+    Text,
+    headers,
+)
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 SCORE = st.floats(0, 1)
@@ -21,6 +35,8 @@ VALUES: dict[str, st.SearchStrategy[Kind]] = {
     "image": st.builds(Image, st.binary(min_size=1)),
     "label": st.builds(Label, TEXT.filter(bool)),
     "labels": st.builds(Labels, TEXT, SCORE, st.lists(SCORED).map(tuple)),
+    "label_set": st.sets(TEXT.filter(bool)).map(lambda found: LabelSet(tuple(sorted(found)))),
+    "label_scores": st.builds(LabelScores, st.lists(TEXT).map(tuple), st.lists(SCORED).map(tuple)),
     "spans": SPANS.map(lambda gaps: Spans(tuple(_laid_out(gaps)))),
     "entities": st.lists(ENTITY).map(lambda found: Entities(tuple(found))),
 }

@@ -81,7 +81,7 @@ def test_the_temperature_undoes_overconfidence():
 
 
 def test_a_program_gets_a_parameter_and_keeps_the_rest():
-    call = Call(op=calibrate.SPANS, inputs=("a",), outputs=("b",), params={"tags": ["O"]})
+    call = Call(op="spans.bio.v1", inputs=("a",), outputs=("b",), params={"tags": ["O"]})
     program = Program(inputs={"a": "text"}, calls=(call,), outputs={"entities": "b"})
     tried = calibrate.candidates(program)
     assert [calibrate.found(one)["outside"] for one in tried] == list(calibrate.OUTSIDE)
@@ -119,7 +119,7 @@ def test_the_bag_is_logistic_regression_on_weighted_ngrams():
     rows = [
         np.unique(np.concatenate([random.integers(0, 40, 6), random.integers(20 * y, 20 * y + 20, 4)])) for y in labels
     ]
-    table, bias = bag.fit(rows, labels, 40, 2, smoothing=1.0, strength=1.0)
+    table, bias = bag.fit(rows, torch.from_numpy(labels), 40, 2, smoothing=1.0, strength=1.0)
     module = bag.BagClassifier([40, 0], 2)
     with torch.no_grad():
         module.table.weight[:40] = table
@@ -132,7 +132,7 @@ def test_the_bag_is_logistic_regression_on_weighted_ngrams():
     dense = np.zeros((300, 40))
     for number, found in enumerate(rows):
         dense[number, found] = 1
-    ratio = bag.ratios(rows, labels, 40, 2, 1.0).numpy()[:, 1]
+    ratio = bag.ratios(rows, np.eye(2)[labels], 40, 1.0).numpy()[:, 1]
     weighted = normalize(dense * ratio)
     # Two opposite weight vectors share the penalty: the same model as one vector with half of it.
     reference = LogisticRegression(C=2.0, tol=1e-8, max_iter=1000).fit(weighted, labels)

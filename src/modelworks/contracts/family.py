@@ -82,6 +82,9 @@ class Recipe(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     label_smoothing: float = 0.0
     ema: float = 0.0
     """Decay of the moving average of the weights that is scored and kept; 0 for none."""
+    soup: int = 1
+    """Most runs whose weights are averaged (Wortsman et al. 2022): from the same first weights, with other orders of
+    the examples. As many as the budget holds whole; a run whose weights do not help on dev is left out."""
     clip: float = 1.0
     """Largest norm of the gradient."""
     class_weights: Literal["none", "balanced"] = "none"

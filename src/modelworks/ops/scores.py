@@ -19,3 +19,13 @@ def softmax(tools: Tools, logits: np.ndarray, *, temperature: float = 1.0) -> np
     powers /= np.add.reduce(powers, axis=-1, keepdims=True)
     rounded: np.ndarray = powers.round(4)
     return rounded
+
+
+@op("scores.sigmoid.v1")
+def sigmoid(tools: Tools, logits: np.ndarray, *, temperature: float = 1.0) -> np.ndarray:
+    """Probabilities float64 [B, C], each by itself, of logits [B, C] divided by `temperature`; rounded as
+    `scores.softmax.v1` does."""
+    scaled = np.divide(logits, temperature, dtype=np.float64)
+    powers = np.exp(-np.abs(scaled))
+    rounded: np.ndarray = (np.where(scaled < 0, powers, 1.0) / (1.0 + powers)).round(4)
+    return rounded

@@ -63,8 +63,12 @@ class Base(ABC):
         return lambda positions, random: self.collate([rows[i] for i in positions], front)
 
     def loss(self, outputs: Mapping[str, torch.Tensor], batch: Mapping[str, Any], options: Recipe) -> torch.Tensor:
-        """Cross entropy over all units whose label is not -100."""
+        """Cross entropy over all units whose label is not -100; binary cross entropy of each class when the labels
+        are float [B, C]."""
         logits, labels = outputs["logits"].float(), batch["labels"]
+        if labels.is_floating_point():
+            soft = labels * (1 - options.label_smoothing) + options.label_smoothing / 2
+            return nn.functional.binary_cross_entropy_with_logits(logits, soft, weight=batch.get("class_weights"))
         return nn.functional.cross_entropy(
             logits.flatten(0, -2), labels.flatten(), weight=batch.get("class_weights"), ignore_index=IGNORED,
             label_smoothing=options.label_smoothing,

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from modelworks.bundle import Draft, Licence, Predictor, record_profile, record_selftest, write
 from modelworks.contracts import task as tasks
 from modelworks.contracts.family import Family
 from modelworks.contracts.program import Program
 from modelworks.contracts.step import Work
+from modelworks.contracts.task import Task
 from modelworks.core import registry
 from modelworks.dataset import Dataset
 from modelworks.kinds import Kind
@@ -37,7 +39,7 @@ def run(work: Work) -> dict[str, Any]:
     module = checkpoints.module(source, facts, family)
     examples = list(dataset.examples("dev"))[: min(_PROFILED, facts.options["scored"])]
     judge = judge_of(task, family, dataset, facts.front, source, examples)
-    program, predictions = _calibrated(judge, module, dataset)
+    program, predictions = _calibrated(task, judge, module, dataset)
     folder = work.output / "bundle"
     folder.mkdir()
     work.progress.start("exporting")
@@ -59,15 +61,14 @@ def run(work: Work) -> dict[str, Any]:
     return {"bundle": manifest.id, "bytes": size, "difference": difference, "dev": judge.value(predictions)}
 
 
-def _calibrated(judge: Judge, module: Any, dataset: Dataset) -> tuple[Program, list[Kind]]:
+def _calibrated(task: Task, judge: Judge, module: Any, dataset: Dataset) -> tuple[Program, list[Kind]]:
     """The program with its last parameters found on the dev split, and its predictions there."""
     _, program, predictions = judge.best(module)
-    if not calibrate.has(program, calibrate.SOFTMAX):
+    if not calibrate.wanted(program):
         return program, predictions
-    known = [list(example.target.labels()) for example in judge.examples if example.target is not None]
-    labels = [dataset.labels.index(names[0]) for names in known]
-    value = calibrate.temperature(judge.logits(), labels)
-    program = calibrate.setting(program, calibrate.SOFTMAX, "temperature", value)
+    targets = [example.target for example in judge.examples if example.target is not None]
+    labels = [task.encode(target, {}, dataset.labels)["labels"] for target in targets]
+    program = calibrate.finished(program, judge.logits(), np.stack(labels))
     return program, judge.replay(program)
 
 

@@ -7,13 +7,14 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from msgspec import structs
 from torch import nn
 
 from modelworks.contracts.family import Recipe
@@ -25,6 +26,8 @@ from modelworks.stages.learn.state import State, copy, read, write
 
 _TRIALS = 4
 """Steps that are timed before the plan is made."""
+_STRIDE = 7919
+"""Between the seeds of the runs of a soup."""
 _RESERVE = 0.04
 """Share of the budget kept free for what comes after the last step."""
 
@@ -51,8 +54,70 @@ def fit(setting: Setting, options: Recipe, deadline: float, scratch: Path) -> Fi
             return first or Fitted(state=copy(module.state_dict()), score=setting.judge.score(module), how="start")
         plan = _plan(setting, options, module, deadline, scratch)
         torch.set_num_threads(plan.threads)
-        trained = _train(setting, options, plan, module, first, deadline, scratch)
+        trained = _runs(setting, options, plan, module, first, deadline, scratch)
     return _better(setting, first, trained)
+
+
+def _runs(
+    setting: Setting, options: Recipe, plan: plans.Plan, module: nn.Module, first: Fitted | None, deadline: float,
+    scratch: Path,
+) -> Fitted:  # fmt: skip
+    """All trainings of the plan, from the same weights, and their soup."""
+    origin = copy(module.state_dict())
+    found: list[Fitted] = []
+    for number in range(plan.runs):
+        folder = scratch if number == 0 else scratch / f"run-{number}"
+        folder.mkdir(exist_ok=True)
+        done = _kept(folder)
+        if done is None:
+            share = (deadline - time.monotonic()) / (plan.runs - number)
+            own = plans.load(folder / "plan.json") or structs.replace(plan, seed=plan.seed + _STRIDE * number, end=0)
+            plans.store(folder / "plan.json", own)
+            module.load_state_dict(origin)
+            done = _train(setting, options, own, module, first, time.monotonic() + share, folder)
+            if plan.runs > 1:
+                _keep(folder, done)
+        found.append(done)
+    return blend(setting, module, found)
+
+
+def blend(setting: Setting, module: nn.Module, found: Sequence[Fitted]) -> Fitted:
+    """The greedy soup: beginning with the best run, the weights of each are averaged in unless dev gets worse."""
+    sign = setting.judge.sign
+    ordered = sorted(found, key=lambda run: -sign * run.score)
+    best, kept = ordered[0], [ordered[0].state]
+    for run in ordered[1:]:
+        mean = _mean([*kept, run.state])
+        module.load_state_dict(mean)
+        score = setting.judge.score(module)
+        setting.progress.say(
+            f"averaged {len(kept) + 1} runs: {setting.judge.primary} {score:.4f} (before {best.score:.4f})"
+        )
+        if sign * score >= sign * best.score:
+            kept.append(run.state)
+            best = replace(best, state=mean, score=score, steps=best.steps + run.steps)
+    return best
+
+
+def _mean(states: Sequence[State]) -> State:
+    return {
+        name: torch.stack([state[name] for state in states]).mean(0) if value.is_floating_point() else value
+        for name, value in states[0].items()
+    }
+
+
+def _keep(folder: Path, run: Fitted) -> None:
+    write(folder / "run.safetensors", run.state)
+    facts = {"score": run.score, "history": run.history, "steps": run.steps}
+    write_bytes(folder / "run.json", json.dumps(facts).encode())
+
+
+def _kept(folder: Path) -> Fitted | None:
+    """A training that was finished before the stage was interrupted."""
+    if not (folder / "run.json").is_file():
+        return None
+    facts = json.loads((folder / "run.json").read_text("utf-8"))
+    return Fitted(state=read(folder / "run.safetensors"), how="trained", **facts)
 
 
 def _start(setting: Setting, options: Recipe, module: nn.Module, scratch: Path) -> Fitted | None:

@@ -37,19 +37,30 @@ def distance(wanted: Any, found: Any) -> float:
     if isinstance(wanted, float) and isinstance(found, float):
         return float(abs(wanted - found))
     if isinstance(wanted, dict) and isinstance(found, dict) and wanted.keys() == found.keys():
-        if "labels" in wanted:
-            return _ranked(wanted, found)
-        return max((distance(wanted[key], found[key]) for key in wanted), default=0.0)
+        names = [name for name in wanted if not (_scored(wanted.get("labels")) and name in _BEST)]
+        return max((distance(wanted[name], found[name]) for name in names), default=0.0)
     if isinstance(wanted, list | tuple) and isinstance(found, list | tuple) and len(wanted) == len(found):
+        if _scored(wanted) and _scored(found):
+            return _ranked(wanted, found)
         return max((distance(a, b) for a, b in zip(wanted, found, strict=True)), default=0.0)
     return 0.0 if wanted == found else float("inf")
 
 
-def _ranked(wanted: dict[str, Any], found: dict[str, Any]) -> float:
-    """Ranked classes: compared class by class, since neighbours with close scores may swap."""
-    before, after = (
-        {str(item["label"]): float(item["score"]) for item in value["labels"]} for value in (wanted, found)
+_BEST = ("label", "score")
+"""Fields beside ranked classes that repeat the best."""
+
+
+def _scored(values: Any) -> bool:
+    return (
+        isinstance(values, list | tuple)
+        and bool(values)
+        and all(isinstance(one, dict) and one.keys() == {"label", "score"} for one in values)
     )
+
+
+def _ranked(wanted: Sequence[Any], found: Sequence[Any]) -> float:
+    """Ranked classes: compared class by class, since neighbours with close scores may swap."""
+    before, after = ({str(item["label"]): float(item["score"]) for item in value} for value in (wanted, found))
     if before.keys() != after.keys():
         return float("inf")
     return max(abs(before[label] - after[label]) for label in before)

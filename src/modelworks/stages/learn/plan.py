@@ -36,6 +36,8 @@ class Plan(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     seed: int
     step_seconds: float = 0.0
     score_seconds: float = 0.0
+    runs: int = 1
+    """Trainings whose weights are averaged."""
     end: int = 0
     """The last step, when the machine turned out slower than measured; 0 when it did not."""
 
@@ -70,9 +72,11 @@ def decide(recipe: Recipe, examples: int, seed: int, *, seconds: float, pace: Pa
         every = max(every, min(wanted, math.ceil(4 * score_seconds / max(step_seconds, 1e-9))))
     cost = step_seconds + score_seconds / every
     fitting = int(max(0.0, seconds - score_seconds) / max(cost, 1e-9))
+    steps = max(1, min(wanted, fitting))
+    runs = max(1, min(recipe.soup, fitting // steps)) if steps == wanted else 1
     return Plan(
-        steps=max(1, min(wanted, fitting)), epoch_steps=epoch, every=every, threads=pace.threads, fast=pace.fast,
-        seed=seed,        step_seconds=round(step_seconds, 5), score_seconds=round(score_seconds, 5),
+        steps=steps, epoch_steps=epoch, every=every, threads=pace.threads, fast=pace.fast, seed=seed,
+        step_seconds=round(step_seconds, 5), score_seconds=round(score_seconds, 5), runs=runs,
     )  # fmt: skip
 
 

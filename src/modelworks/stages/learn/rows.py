@@ -112,8 +112,11 @@ def _chunks(examples: Iterable[Example]) -> Iterator[list[Example]]:
 
 def class_counts(rows: Sequence[Mapping[str, Any]], classes: int) -> np.ndarray:
     """How many units of the training rows carry each class; int64 [classes]. A DataError when only one does."""
-    labels = np.concatenate([np.ravel(row["labels"]) for row in rows]) if rows else np.empty(0, np.int64)
-    counts = np.bincount(labels[labels >= 0], minlength=classes)
+    if rows and rows[0]["labels"].dtype.kind == "f":  # independent yes and no for each class
+        counts: np.ndarray = np.sum([row["labels"] for row in rows], axis=0).astype(np.int64)
+    else:
+        labels = np.concatenate([np.ravel(row["labels"]) for row in rows]) if rows else np.empty(0, np.int64)
+        counts = np.bincount(labels[labels >= 0], minlength=classes)
     if np.count_nonzero(counts) < 2:
         raise DataError(
             "the training split holds fewer than two classes: there is nothing to learn", where="dataset",

@@ -21,8 +21,17 @@ class HeadedNetwork(nn.Module):
         return {"logits": self.head(self.dropout(self.backbone(pixels)))}
 
 
+def likelihood(logits: Tensor, labels: Tensor, weight: Tensor | None = None) -> Tensor:
+    """Summed negative log-likelihood of logits [N, C]: of the class (labels int64 [N]), or of yes and no for each
+    class (labels float32 [N, C]); `weight` [C] weighs classes."""
+    if labels.is_floating_point():
+        return nn.functional.binary_cross_entropy_with_logits(logits, labels, weight, reduction="sum")
+    return nn.functional.cross_entropy(logits, labels, weight, reduction="sum")
+
+
 def fit_linear(head: nn.Linear, features: Tensor, labels: Tensor, *, strength: float = 0.003) -> None:
-    """Logistic regression on standardized features [N, D] by L-BFGS, written into `head` (standardization folded in).
+    """Logistic regression on standardized features [N, D] by L-BFGS, written into `head` (standardization folded in);
+    labels as in `likelihood`.
 
     `strength` is the inverse L2 penalty (scikit-learn's C)."""
     mean, deviation = features.mean(0), features.std(0).clamp(min=1e-4)
@@ -33,7 +42,7 @@ def fit_linear(head: nn.Linear, features: Tensor, labels: Tensor, *, strength: f
 
     def closure() -> Tensor:
         optimizer.zero_grad()
-        loss = nn.functional.cross_entropy(scaled @ weight.T + bias, labels, reduction="sum") * strength
+        loss = likelihood(scaled @ weight.T + bias, labels) * strength
         loss = (loss + 0.5 * weight.square().sum()) / len(labels)
         loss.backward()
         return loss
