@@ -37,7 +37,7 @@ def command(
         from modelworks.cli._run import work
 
         executor = work(settings, overrides, until, engine, quiet=as_json)
-    return _tell(executor, todo, until, as_json)
+    return _tell(executor, todo, judged=plan.step("gate") is not None, as_json=as_json)
 
 
 def _settled(executor: Executor, name: str) -> bool:
@@ -52,9 +52,11 @@ def _settled(executor: Executor, name: str) -> bool:
     return executor.done(name) and any(pin.bundle == bundle for pin in lock.read(executor.project).releases)
 
 
-def _tell(executor: Executor, ran: list[str], until: str | None, as_json: bool) -> int:
-    verdict = executor.store.record("gate", executor.keys["gate"]).facts if executor.done("gate") else None
-    passed = until is not None or verdict is None or bool(verdict["passed"])
+def _tell(executor: Executor, ran: list[str], judged: bool, as_json: bool) -> int:
+    """Print the outcome; the exit code. `judged`: whether the gate was among the steps that were asked for."""
+    known = judged and executor.done("gate")
+    verdict = executor.store.record("gate", executor.keys["gate"]).facts if known else None
+    passed = verdict is None or bool(verdict["passed"])
     if as_json:
         steps: dict[str, Any] = {
             s.name: executor.store.record(s.name, executor.keys[s.name]).facts
