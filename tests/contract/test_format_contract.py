@@ -78,6 +78,14 @@ def _huggingface(folder: Path) -> Path:
     return path
 
 
+def _tweeteval(folder: Path) -> Path:
+    path = folder / "train_text.txt"
+    path.write_text("".join(f"{text}\n" for text, _ in ROWS), "utf-8")
+    (folder / "train_labels.txt").write_text("1\n0\n0\n", "utf-8")
+    (folder / "mapping.txt").write_text("0\tbad\n1\tgood\n", "utf-8")
+    return path
+
+
 def _conll(folder: Path) -> Path:
     path = folder / "data.conll"
     path.write_text("Anna\tB-person\nsmiles\tO\n\nIn\tO\nNew\tB-place\nYork\tI-place\n\nRain\tO\n", "utf-8")
@@ -102,7 +110,7 @@ def _zip(folder: Path) -> Path:
 SAMPLES: dict[str, tuple[Callable[[Path], Path], Reading]] = {
     "csv": (_csv, TEXT), "tsv": (_tsv, TEXT), "jsonl": (_jsonl, TEXT), "parquet": (_parquet, TEXT),
     "huggingface": (_huggingface, TEXT), "conll": (_conll, SPANS), "image-folder": (_images, IMAGE),
-    "zip": (_zip, TEXT),
+    "zip": (_zip, TEXT), "tweeteval": (_tweeteval, TEXT),
 }  # fmt: skip
 
 NAMES = registry.names(PACKAGE)
