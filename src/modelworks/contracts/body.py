@@ -6,7 +6,11 @@ So one task works with any family of its shape, and one family serves any task o
 - `sequence` reads `text`, leaves `logits` float32 [B, C].
 - `token` reads `text` and `given` (offsets of given tokens; none for a text without), leaves `logits`, a list of float32
   [T, C], and `units`, a list of int32 [T, 2]: the code points [start, end) of each unit (word or token) in the raw text.
+- `sentences` reads `text` and `units`, a list of int32 [S, 2]: the code points of its sentences; leaves `logits`, a list
+  of float32 [S, 1].
 - `image` reads `image`, leaves `logits` float32 [B, C].
+- `seq2seq` reads `text`, leaves the columns of the prediction `written`: `written`, a list of texts, `candidates` and
+  `alignments`, lists of lists of plain data (`generate.beam.v1`).
 - `span` reads `question` and `context`, leaves `logits`, a list of float32 [T, 2]: an answer begins, ends in a unit of
   the context; `nothing`, a list of float32 [2]: the same of "no answer"; and `units` as `token` does.
 - `embedding` reads `text`, leaves `vectors` float32 [B, D] of length 1.
@@ -26,21 +30,25 @@ from msgspec import Struct
 from modelworks.contracts.program import Call
 
 READS = {
+    "seq2seq": ("text",),
     "sequence": ("text",),
     "token": ("text", "given"),
     "image": ("image",),
     "span": ("question", "context"),
     "embedding": ("text",),
     "causal": ("text", "messages", "sampling"),
+    "sentences": ("text", "units"),
     "tree": ("text",),
 }
 LEAVES = {
+    "seq2seq": ("written", "candidates", "alignments"),
     "sequence": ("logits",),
     "token": ("logits", "units"),
     "image": ("logits",),
     "span": ("logits", "nothing", "units"),
     "embedding": ("vectors",),
     "causal": ("prompt", "units", "written", "finish_reason", "usage", "tokens", "choices"),
+    "sentences": ("logits",),
     "tree": ("tokens", "sentences", "forms", "lemmas", "upos", "xpos", "feats", "heads", "deprel"),
 }
 
