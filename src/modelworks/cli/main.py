@@ -26,6 +26,7 @@ COMMANDS = {
     "release": "List releases, promote one, roll back.",
     "starters": "List the bundles that answer without training; build or remove one.",
     "tasks": "List the tasks, or show one's contract.",
+    "export": "Write the files with which other systems run this project.",
     "gc": "Remove artifacts that nothing refers to.",
     "doctor": "Check the installation and the project.",
 }

@@ -1,0 +1,20 @@
+"""Text files from templates: `<<name>>` stands for a value, so that the `$`, `{` and `%` of other languages stay."""
+
+from __future__ import annotations
+
+import re
+
+from modelworks.contracts.target import MARK, Facts
+
+
+def fill(template: str, **values: str) -> str:
+    """The template with every `<<name>>` replaced; KeyError for a name without a value."""
+    return re.sub(r"<<(\w+)>>", lambda match: values[match[1]], template)
+
+
+def head(facts: Facts, target: str, comment: str = "#") -> str:
+    """The first lines of a file: who made it, and how to change it."""
+    return (
+        f"{comment} {MARK} {target}` for {facts.name}; do not edit: change modelworks.yaml and export again.\n"
+        f"{comment} `modelworks export {target} --check` fails when this file is stale.\n"
+    )

@@ -1,0 +1,63 @@
+"""Target: an outside system for which a project's files are written (`modelworks export NAME`).
+
+A leaf `modelworks/adapters/targets/<name>.py` sets `TARGET`. A target knows no task and no stage: the files it writes
+call `modelworks step NAME` (or `run`), or run the serving image. It is a pure function of the project: same project,
+same bytes, so that `--check` can tell when the files in Git are stale.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from modelworks.core import registry
+
+PACKAGE = "modelworks.adapters.targets"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What a target may know of a project."""
+
+    name: str
+    """The project's name: letters, digits, `-` and `_`."""
+    settings: Mapping[str, Any]
+    """`modelworks.yaml` as plain data, defaults filled in."""
+    requirement: str
+    """What pip installs to have this version, as `modelworks==0.1.0`."""
+    options: Mapping[str, str] = field(default_factory=dict)
+    """What the user set with `--set` for this target; every key is one of `Target.options`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """A text file, by its path relative to the project's folder (with `/`)."""
+
+    path: str
+    text: str
+    executable: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """One system."""
+
+    name: str
+    summary: str
+    files: Callable[[Facts], tuple[File, ...]]
+    """The files, commented; each holds `MARK` in a comment where its form has comments."""
+    options: Mapping[str, str] = field(default_factory=dict)
+    """Option -> its default; every one is explained in the target's page of docs/systems."""
+    next_: str = ""
+    """A line that says what to do with the files."""
+
+
+MARK = "made by `modelworks export"
+"""Stands in a comment of every file; a file without it was not made here, and is never overwritten."""
+
+
+def find(name: str) -> Target:
+    """The target of a name; a ConfigError with the nearest name when there is none."""
+    found: Target = registry.leaf(PACKAGE, name, "TARGET")
+    return found
