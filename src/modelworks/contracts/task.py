@@ -51,6 +51,9 @@ class Task:
     """(input, target, prediction) -> a piece of HTML that shows them side by side; everything escaped."""
     example: Callable[[], list[Example]]
     """A dozen tiny labelled examples for tests, made without files."""
+    also: tuple[str, ...] = ()
+    """Further shapes whose families can learn it (`train.family`); `program` and `encode` tell them apart by
+    `body.shape` and by the variables there are."""
     slices: tuple[str, ...] = ("length", "label")
     perturbations: tuple[str, ...] = ()
     """Names of perturbations under which its score is reported."""

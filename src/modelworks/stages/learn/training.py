@@ -35,8 +35,8 @@ def run(work: Work) -> dict[str, Any]:
     wish = msgspec.convert(work.params["train"], config.Train)
     dataset, task = Dataset.open(work.inputs["dataset"]), tasks.find(work.params["task"])
     family: Family = registry.leaf(FAMILIES, wish.family or task.shape, "FAMILY")
-    if family.shape != task.shape:
-        message = f"{task.name} is learned by families of shape {task.shape}"
+    if family.shape not in (task.shape, *task.also):
+        message = f"{task.name} is learned by families of shape {' or '.join((task.shape, *task.also))}"
         raise ConfigError(message, where="train.family", seen=family.name)
     source = sources.resolve(wish.model, work.project)
     options = options_of(family, source, wish.options)
