@@ -11,7 +11,26 @@ from hypothesis import strategies as st
 
 from modelworks.contracts import metric as metrics
 from modelworks.core import registry
-from modelworks.kinds import Entities, Entity, Kind, Label, Labels, LabelScores, LabelSet, Scored, Span, Spans, Text
+from modelworks.kinds import (
+    Entities,
+    Entity,
+    Kind,
+    Label,
+    Labels,
+    LabelScores,
+    LabelSet,
+    Scored,
+    Sentence,
+    Span,
+    Spans,
+    Tagged,
+    TaggedToken,
+    Tags,
+    Text,
+    Token,
+    Tree,
+    Word,
+)  # fmt: skip
 
 NAMES = [name.replace("-", "_") for name in registry.names(metrics.PACKAGE)]
 LABELS = ["a", "b", "c"]
@@ -56,7 +75,29 @@ def set_example(generator: np.random.Generator, perfect: bool) -> tuple[Kind, Ki
     return LabelSet(right), LabelScores(chosen, tuple(scored)), TEXT
 
 
-MAKERS = (label_example, span_example, set_example)
+def tag_example(generator: np.random.Generator, perfect: bool) -> tuple[Kind, Kind, Kind]:
+    places = tuple((3 * n, 3 * n + 2) for n in range(6))
+    right = [LABELS[int(n)] for n in generator.integers(3, size=6)]
+    said = right if perfect else [LABELS[int(n)] for n in generator.integers(3, size=6)]
+    tokens = (TaggedToken(TEXT.text[a:b], tag, 0.9, a, b) for (a, b), tag in zip(places, said, strict=True))
+    return Tags(tuple(right), places), Tagged(tuple(tokens)), TEXT
+
+
+def tree_example(generator: np.random.Generator, perfect: bool) -> tuple[Kind, Kind, Kind]:
+    def tree() -> Tree:
+        root, tags = int(generator.integers(6)), generator.choice(["NOUN", "VERB"], 6)
+        tokens = tuple(
+            Token(3 * n, 3 * n + 2, TEXT.text[3 * n : 3 * n + 2], (
+                Word(n + 1, "w", (root + 1) * (n != root), "w", str(tags[n]), deprel=("obj", "root")[n == root]),
+            )) for n in range(6)
+        )  # fmt: skip
+        return Tree((Sentence(0, 17, tokens),))
+
+    right = tree()
+    return right, right if perfect else tree(), TEXT
+
+
+MAKERS = (label_example, span_example, tag_example, tree_example, set_example)
 """One a shape of target and prediction; a metric takes the first that it does not refuse with a TypeError."""
 SCALES = ("mae", "quadratic_kappa")
 """Metrics of labels that are numbers."""

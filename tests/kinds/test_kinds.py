@@ -10,18 +10,39 @@ from hypothesis import strategies as st
 from modelworks import kinds
 from modelworks.core.errors import ConfigError, RequestError
 from modelworks.kinds import (
+    Accepted,
+    Answer,
+    Answers,
+    Article,
+    Document,
+    Embedding,
     Entities,
     Entity,
+    Hit,
+    Hits,
     Image,
     Kind,
     Label,
     Labels,
     LabelScores,
     LabelSet,
+    Length,
+    Pair,
+    Reference,
+    Relevant,
     Scored,
+    Sentence,
+    Sourced,
+    SourcedAnswer,
     Span,
     Spans,
+    Tagged,
+    TaggedToken,
+    Tags,
     Text,
+    Token,
+    Tree,
+    Word,
     headers,
 )
 
@@ -29,7 +50,12 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 SCORE = st.floats(0, 1)
 SCORED = st.builds(Scored, TEXT, SCORE)
 ENTITY = st.builds(Entity, TEXT, SCORE, TEXT, st.integers(0, 99), st.integers(0, 99))
+FILLED = TEXT.filter(lambda text: bool(text.strip()))
+ANSWER = st.builds(Answer, TEXT, SCORE, st.integers(0, 99), st.integers(0, 99))
+SOURCED = st.builds(SourcedAnswer, TEXT, SCORE, TEXT, st.integers(0, 99), st.integers(0, 99))
+HIT = st.builds(Hit, TEXT, SCORE, TEXT, TEXT, st.integers(0, 99))
 SPANS = st.lists(st.tuples(st.integers(0, 5), st.integers(1, 5)), max_size=5)
+TAGGED = st.builds(TaggedToken, TEXT, TEXT, SCORE, st.integers(0, 99), st.integers(0, 99))
 VALUES: dict[str, st.SearchStrategy[Kind]] = {
     "text": st.builds(Text, TEXT),
     "image": st.builds(Image, st.binary(min_size=1)),
@@ -38,8 +64,34 @@ VALUES: dict[str, st.SearchStrategy[Kind]] = {
     "label_set": st.sets(TEXT.filter(bool)).map(lambda found: LabelSet(tuple(sorted(found)))),
     "label_scores": st.builds(LabelScores, st.lists(TEXT).map(tuple), st.lists(SCORED).map(tuple)),
     "spans": SPANS.map(lambda gaps: Spans(tuple(_laid_out(gaps)))),
+    "pair": st.builds(Pair, FILLED, FILLED, TEXT),
+    "accepted": st.lists(st.builds(Reference, FILLED, st.integers(0, 99))).map(lambda found: Accepted(tuple(found))),
+    "answers": st.builds(Answers, TEXT, SCORE, st.integers(0, 9), st.integers(0, 9), st.lists(ANSWER).map(tuple)),
+    "article": st.tuples(FILLED, st.integers(0, 9)).map(
+        lambda one: Article(one[0], (), ((0, 1),), Length(words=one[1]))
+    ),
+    "document": st.builds(Document, TEXT, TEXT),
+    "relevant": st.dictionaries(TEXT, st.integers(-1, 4)).map(Relevant),
+    "hits": st.lists(HIT).map(lambda found: Hits(tuple(found))),
+    "sourced": st.builds(Sourced, TEXT, SCORE, TEXT, st.lists(SOURCED).map(tuple), st.lists(HIT).map(tuple)),
+    "embedding": st.lists(SCORE).map(lambda found: Embedding(tuple(found))),
+    "tags": SPANS.map(lambda gaps: Tags(("X",) * len(gaps), tuple((s.start, s.end) for s in _laid_out(gaps)))),
+    "tagged": st.lists(TAGGED).map(lambda found: Tagged(tuple(found))),
+    "tree": st.lists(st.lists(st.tuples(TEXT, TEXT), min_size=1, max_size=4), max_size=3).map(lambda s: _tree(s)),
     "entities": st.lists(ENTITY).map(lambda found: Entities(tuple(found))),
 }
+
+
+def _tree(sentences: list[list[tuple[str, str]]]) -> Tree:
+    """(form, lemma) of the words of each sentence -> a chain of words under the first."""
+    made, at = [], 0
+    for words in sentences:
+        tokens = tuple(
+            Token(at + n, at + n + 1, form, (Word(n + 1, form, n, lemma),)) for n, (form, lemma) in enumerate(words)
+        )
+        made.append(Sentence(at, at + len(words), tokens))
+        at += len(words)
+    return Tree(tuple(made))
 
 
 def _laid_out(gaps: list[tuple[int, int]]) -> list[Span]:

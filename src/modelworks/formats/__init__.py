@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
@@ -10,6 +11,7 @@ from modelworks.contracts.format import Format
 from modelworks.core import registry
 from modelworks.core.errors import DataError
 from modelworks.formats._splits import file_split
+from modelworks.formats._text import opened
 
 __all__ = ["detect", "file_split", "is_data"]
 
@@ -21,8 +23,8 @@ PROSE = ("readme", "license", "licence", "source", "attribution", "notice")
 
 
 def is_data(name: str) -> bool:
-    """Does a file's name end as that of data, and is it no README or licence?"""
-    pure = PurePosixPath(name.lower())
+    """Does a file's name end as that of data (packed by gzip or not), and is it no README or licence?"""
+    pure = PurePosixPath(name.lower().removesuffix(".gz"))
     return pure.suffix in DATA and not pure.name.startswith((".", *PROSE))
 
 
@@ -32,15 +34,23 @@ def detect(path: Path, preferred: Sequence[str] = ()) -> Format:
     Raises DataError when no format recognises it."""
     head = b""
     if path.is_file():
-        with path.open("rb") as stream:
-            head = stream.read(HEAD)
+        head = _head(path)
         if not head:
             raise DataError("the file is empty", where=str(path))
     names = registry.names(contract.PACKAGE)
     known = [contract.find(name) for name in names]
     usual = {name.replace("_", "-") for name in preferred}
-    scored = [(fmt.sniff(path, head) + (0.05 if fmt.name in usual else 0), fmt.name, fmt) for fmt in known]
+    named = path.with_suffix("") if path.suffix.lower() == ".gz" else path
+    scored = [(fmt.sniff(named, head) + (0.05 if fmt.name in usual else 0), fmt.name, fmt) for fmt in known]
     score, _, best = max(scored, key=lambda item: item[:2])
     if score < SURE:
         raise DataError("this is no format that I know", where=str(path), allowed=names, hint="data: {format: NAME}")
     return best
+
+
+def _head(path: Path) -> bytes:
+    try:
+        with opened(path) as stream:
+            return stream.read(HEAD)
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"cannot read the file: {error}", where=str(path)) from error

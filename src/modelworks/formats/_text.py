@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import codecs
+import gzip
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO, cast
 
 from modelworks.core.errors import DataError
 
@@ -17,15 +20,22 @@ def lines(path: Path) -> Iterator[tuple[int, str]]:
 
     Only `\\n` ends a line. Raises DataError at the first byte that is not UTF-8, with the likely encoding."""
     try:
-        with path.open("rb") as stream:
+        with opened(path) as stream:
             number = 0
             while raw := stream.readline(LONGEST):
                 number += 1
                 if number == 1:
                     raw = raw.removeprefix(codecs.BOM_UTF8)
                 yield number, _decode(raw, path, number)
-    except OSError as error:
-        raise DataError(f"cannot read the file: {error.strerror}", where=str(path)) from error
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(
+            f"cannot read the file: {getattr(error, 'strerror', None) or error}", where=str(path)
+        ) from error
+
+
+def opened(path: Path) -> BinaryIO:
+    """The bytes of a file; those inside of one that gzip packed."""
+    return cast(BinaryIO, gzip.open(path)) if path.suffix.lower() == ".gz" else path.open("rb")
 
 
 def _decode(raw: bytes, path: Path, number: int) -> str:

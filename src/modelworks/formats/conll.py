@@ -1,4 +1,5 @@
-"""CoNLL: a token a line, its tag in one column, an empty line after each sentence (IOB1, IOB2, BIOES, BILOU).
+"""CoNLL: a token a line, its tag in one column, an empty line after each sentence (IOB1, IOB2, BIOES, BILOU, or as in
+part-of-speech tagging a tag a token, in the last column).
 
 Columns are parted by tabs or white space and may come in any order: the tag column is the last whose values all are
 tags, the word column the one with the most distinct values of the rest. A sentence is an example; its raw text is
@@ -18,7 +19,7 @@ from modelworks.contracts.format import Bad, Format, Reading
 from modelworks.core import files
 from modelworks.core.errors import DataError
 from modelworks.formats._text import lines
-from modelworks.kinds import Example, Spans, Text
+from modelworks.kinds import Example, Spans, Tags, Text
 from modelworks.kinds.chunks import TAG
 from modelworks.kinds.tokens import align, join
 
@@ -44,6 +45,8 @@ class _Layout:
     word: int
     tag: int
     index: int | None = None
+    plain: bool = False
+    """Are the tags names of their own, and no parts of spans?"""
 
 
 def _sentences(path: Path) -> Iterator[_Sentence]:
@@ -77,7 +80,9 @@ def _layout(path: Path, sample: list[_Sentence], reading: Reading) -> _Layout:
     given = {
         name: _given(path, name, column, width) for name, column in reading.columns.items() if name in ("text", "tags")
     }
-    tags = [given["tags"]] if "tags" in given else [n for n, values in enumerate(columns) if _tagged(values)]
+    plain = reading.target == "tags"
+    tags = [width - 1] if plain else [n for n, values in enumerate(columns) if _tagged(values)]
+    tags = [given["tags"]] if "tags" in given else tags
     index = next(
         (n for n, values in enumerate(columns) if all(v[:1].isdigit() and v[-1:].isdigit() for v in values)), None
     )
@@ -89,7 +94,7 @@ def _layout(path: Path, sample: list[_Sentence], reading: Reading) -> _Layout:
     others = [n for n in range(width) if n != tags[-1]]
     words = [n for n in others if n != index and not _tagged(columns[n])] or others
     word = given.get("text", max(words, key=lambda n: (len(set(columns[n])), -n)))
-    return _Layout(width, word, tags[-1], index if index != word else None)
+    return _Layout(width, word, tags[-1], index if index != word else None, plain)
 
 
 def _tagged(values: Iterable[str]) -> bool:
@@ -120,15 +125,15 @@ def _example(path: Path, sentence: _Sentence, layout: _Layout) -> Example | Bad:
         aligned = align(words, given)
         text, tokens = (given, aligned) if aligned else (text, tokens)
     where = f"{path}:{sentence.line}"
-    for number, row in enumerate(rows):
-        if not TAG.fullmatch(row[layout.tag]):
-            return Bad(
-                f"{path}:{sentence.line + number}", "not a tag", row[layout.tag], "O, or B- I- E- S- and a label"
-            )
-    target = Spans.tagged([row[layout.tag] for row in rows], tokens)
+    tags = [row[layout.tag] for row in rows]
+    for number, tag in enumerate(tags):
+        if not layout.plain and not TAG.fullmatch(tag):
+            return Bad(f"{path}:{sentence.line + number}", "not a tag", tag, "O, or B- I- E- S- and a label")
     meta = {"document": sentence.document} if sentence.document else {}
     id_ = sentence.comments.get("sent_id") or f"{path.name}:{sentence.line}"
-    return Example(id_, Text(text), target, meta, "", where)
+    if layout.plain:
+        return Example(id_, Text(text, tokens), Tags(tuple(tags), tokens), meta, "", where)
+    return Example(id_, Text(text), Spans.tagged(tags, tokens), meta, "", where)
 
 
 def read(path: Path, reading: Reading) -> Iterator[Example | Bad]:
@@ -154,7 +159,10 @@ def sniff(path: Path, head: bytes) -> float:
     if len(tokens) == len(rows) or not tokens:
         return 0.0
     tagged = sum(len(row) > 1 and any(TAG.fullmatch(cell) for cell in row) for row in tokens)
-    return 0.93 if tagged > 0.9 * len(tokens) else 0.0
+    if tagged > 0.9 * len(tokens):
+        return 0.93
+    same = all(len(row) == len(tokens[0]) for row in tokens) and 2 <= len(tokens[0]) <= 4
+    return 0.91 if same and len(rows) > len(tokens) else 0.0
 
 
 def write(path: Path, examples: Iterable[Example]) -> None:
@@ -162,26 +170,37 @@ def write(path: Path, examples: Iterable[Example]) -> None:
     at white space and at the ends of spans. Splits and metadata are not written: the format has no place for them."""
     blocks = []
     for example in examples:
-        if not isinstance(example.input, Text) or not isinstance(example.target, (Spans, NoneType)):
-            raise DataError("CoNLL holds texts with spans", where=example.where, seen=type(example.target).__name__)
+        if not isinstance(example.input, Text) or not isinstance(example.target, (Spans, Tags, NoneType)):
+            seen = type(example.target).__name__
+            raise DataError("CoNLL holds texts with spans or tags", where=example.where, seen=seen)
         blocks.append(_block(example.id, example.input.text, example.target))
     files.write_bytes(path, "".join(blocks).encode("utf-8", "surrogatepass"))
 
 
-def _block(id_: str, text: str, target: Spans | None) -> str:
+def _block(id_: str, text: str, target: Spans | Tags | None) -> str:
+    if isinstance(target, Tags):
+        given = dict(zip(target.tokens, target.tags, strict=True))
+        return "".join(_lines(id_, text, [(text[a:b], tag) for (a, b), tag in given.items()]))
     spans = target.spans if target else ()
     edges = {edge for span in spans for edge in (span.start, span.end)}
     tokens = target.tokens if target else ()
     if not tokens or any(re.search(r"\s", text[start:end]) for start, end in tokens):
         tokens = tuple(_tokens(text, edges))
-    rows = [f"# sent_id = {id_}\n"] if id_ and not set(id_) & set("\r\n") else []
+    inside = ((token, next((s for s in spans if s.start <= token[0] and token[1] <= s.end), None)) for token in tokens)
+    rows = [
+        (text[a:b], "O" if span is None else f"{'B' if span.start == a else 'I'}-{span.label}")
+        for (a, b), span in inside
+    ]
+    return "".join(_lines(id_, text, rows))
+
+
+def _lines(id_: str, text: str, rows: Iterable[tuple[str, str]]) -> Iterator[str]:
+    if id_ and not set(id_) & set("\r\n"):
+        yield f"# sent_id = {id_}\n"
     if not set(text) & set("\r\n"):
-        rows.append(f"# text = {text}\n")
-    for start, end in tokens:
-        span = next((span for span in spans if span.start <= start and end <= span.end), None)
-        tag = "O" if span is None else f"{'B' if span.start == start else 'I'}-{span.label}"
-        rows.append(f"{text[start:end]}\t{tag}\n")
-    return "".join(rows) + "\n"
+        yield f"# text = {text}\n"
+    yield from (f"{word}\t{tag}\n" for word, tag in rows)
+    yield "\n"
 
 
 def _tokens(text: str, edges: set[int]) -> Iterator[tuple[int, int]]:
@@ -192,7 +211,7 @@ def _tokens(text: str, edges: set[int]) -> Iterator[tuple[int, int]]:
 
 FORMAT = Format(
     name="conll",
-    summary="a token a line with its tag (IOB1, IOB2, BIOES), an empty line after each sentence",
+    summary="a token a line with its tag (IOB1, IOB2, BIOES, or a tag a token), an empty line after each sentence",
     suffixes=(".conll", ".iob", ".iob2", ".bio", ".bioes"),
     sniff=sniff,
     read=read,

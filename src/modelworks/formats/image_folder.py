@@ -78,7 +78,7 @@ def _one(path: Path, relative: str, name: str) -> Example | Bad:
 
 
 def sniff(path: Path, head: bytes) -> float:
-    if path.is_file():
+    if not path.is_dir():
         return 0.9 if is_image(path.name) else 0.0
     return 0.9 if next(files(path), None) else 0.0
 

@@ -47,7 +47,7 @@ def tokenize(
     """Subword ids int64 [T] of each text, special tokens included; from resource `tokenizer` (tokenizer.json).
 
     Over `max_length`, the tail of the text is cut; the special tokens that end the sequence stay."""
-    encodings = _plain(tools.resource(tokenizer)).encode_batch_fast(list(texts))
+    encodings = plain_tokenizer(tools.resource(tokenizer)).encode_batch_fast(list(texts))
     return [_truncated(encoding, max_length) for encoding in encodings]
 
 
@@ -66,12 +66,12 @@ def subwords(
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Subword ids int64 [T] and their offsets int32 [T, 2], without special tokens, never cut (`graph.windows.v1`
     reads any length). Offsets point into the raw text, whatever the tokenizer's normalizer does."""
-    encodings = _plain(tools.resource(tokenizer)).encode_batch(list(texts), add_special_tokens=False)
+    encodings = plain_tokenizer(tools.resource(tokenizer)).encode_batch(list(texts), add_special_tokens=False)
     ids = [np.array(encoding.ids, dtype=np.int64) for encoding in encodings]
     return ids, [np.array(encoding.offsets, dtype=np.int32).reshape(-1, 2) for encoding in encodings]
 
 
-def _plain(tokenizer: Any) -> Any:
+def plain_tokenizer(tokenizer: Any) -> Any:
     """The tokenizer without the padding and truncation its file may ask for: rows must not depend on each other."""
     if tokenizer.padding is not None:
         tokenizer.no_padding()
@@ -93,14 +93,14 @@ def shape(tools: Tools, texts: Sequence[str], units: Sequence[np.ndarray]) -> li
     (`split_words`) in which the unit ends, and how much of the text is capitalized, 1 (hardly) to 4 (all), 0 unknown.
 
     Shouted or lower-cased texts are common, and there a capital says little: hence the second number."""
-    return [_shapes(text, rows) for text, rows in zip(texts, units, strict=True)]
+    return [shapes(text, split_words(text), rows) for text, rows in zip(texts, units, strict=True)]
 
 
-def _shapes(text: str, units: np.ndarray) -> np.ndarray:
-    spans = split_words(text)
-    spelled = [text[a:b] for a, b in spans.tolist()]
+def shapes(text: str, words: np.ndarray, units: np.ndarray) -> np.ndarray:
+    """What `text.shape.v1` says of units, given the offsets of the words."""
+    spelled = [text[a:b] for a, b in words.tolist()]
     classes = np.array([*(word_shape(word[:LONGEST]) for word in spelled), 0], dtype=np.int64)
-    of_units = classes[word_of_units(spans, units)]
+    of_units = classes[word_of_units(words, units)]
     return np.stack([of_units, np.full(len(units), capitals(spelled))], axis=1)
 
 

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from modelworks.contracts.op import Tools, op
+from modelworks.ops._words import split_words
+from modelworks.ops.text import plain_tokenizer, shapes
 
 SEGMENTS = ("inside", "word", "token", "sentence", "multi", "multi+sentence")
 """What the last code point of a unit is: nothing ends here; a word inside a multiword token; a token; a token and its
@@ -16,6 +18,52 @@ sentence; a multiword token whose words are looked up, and the same at the end o
 INSIDE, WORD, TOKEN, SENTENCE, MULTI, MULTI_SENTENCE = range(6)
 
 _BLANK = re.compile(r"\s+")
+
+
+@op("tokens.words.v1", rowwise=True)
+def words(
+    tools: Tools, texts: Sequence[str], given: Sequence[Sequence[tuple[int, int]]]
+) -> tuple[list[list[str]], list[np.ndarray]]:
+    """Words of each text and their offsets int32 [T, 2]: the given tokens, or else what `split_words` finds."""
+    units = [words_of(text, tokens) for text, tokens in zip(texts, given, strict=True)]
+    return [[text[a:b] for a, b in rows.tolist()] for text, rows in zip(texts, units, strict=True)], units
+
+
+def words_of(text: str, given: Sequence[tuple[int, int]]) -> np.ndarray:
+    """Offsets int32 [T, 2] of the given tokens, or else of the words of the text."""
+    return np.array(given, dtype=np.int32).reshape(-1, 2) if len(given) else split_words(text)
+
+
+@op("tokens.subwords.v1", rowwise=True)
+def subwords(
+    tools: Tools, texts: Sequence[str], given: Sequence[Sequence[tuple[int, int]]], *, tokenizer: str = "tokenizer"
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """`text.subwords.v1` for texts with given tokens: each token is taken apart alone, so that no subword reaches over
+    a border. Offsets point into the raw text."""
+    free = [n for n, tokens in enumerate(given) if not len(tokens)]
+    opened = plain_tokenizer(tools.resource(tokenizer))
+    whole = opened.encode_batch([texts[n] for n in free], add_special_tokens=False)
+    pieces = [_pieces(opened, text, tokens) if len(tokens) else None for text, tokens in zip(texts, given, strict=True)]
+    for number, encoding in zip(free, whole, strict=True):
+        pieces[number] = (encoding.ids, encoding.offsets)
+    ids = [np.array(piece[0], dtype=np.int64) for piece in pieces if piece]
+    return ids, [np.array(piece[1], dtype=np.int32).reshape(-1, 2) for piece in pieces if piece]
+
+
+def _pieces(tokenizer: Any, text: str, tokens: Sequence[tuple[int, int]]) -> tuple[list[int], list[tuple[int, int]]]:
+    encodings = tokenizer.encode_batch([text[a:b] for a, b in tokens], add_special_tokens=False)
+    ids = [number for encoding in encodings for number in encoding.ids]
+    places = zip(tokens, encodings, strict=True)
+    return ids, [(start + a, start + b) for (start, _), encoding in places for a, b in encoding.offsets]
+
+
+@op("tokens.shape.v1", rowwise=True)
+def shape(
+    tools: Tools, texts: Sequence[str], given: Sequence[Sequence[tuple[int, int]]], units: Sequence[np.ndarray]
+) -> list[np.ndarray]:
+    """`text.shape.v1` int64 [T, 2] of units, whose words are the given tokens where there are any."""
+    rows = zip(texts, given, units, strict=True)
+    return [shapes(text, words_of(text, tokens), places) for text, tokens, places in rows]
 
 
 @op("tokens.segment.v1")
@@ -107,3 +155,17 @@ def _cased(forms: Sequence[str], token: str) -> list[str]:
     if token[:1].isupper():
         return [forms[0][:1].upper() + forms[0][1:], *forms[1:]]
     return list(forms)
+
+
+def classes_of(text: str, sentences: Sequence[Sequence[tuple[int, int, Sequence[int] | None]]]) -> np.ndarray:
+    """Classes int64 [code points] that `tokens.segment.v1` reads back as these tokens: (start, end, borders of words
+    inside; None for words that are looked up)."""
+    classes = np.full(len(text), INSIDE, dtype=np.int64)
+    for tokens in sentences:
+        for number, (_, end, cuts) in enumerate(tokens, 1):
+            ends = number == len(tokens)
+            multi = cuts is None
+            classes[end - 1] = (MULTI_SENTENCE if ends else MULTI) if multi else (SENTENCE if ends else TOKEN)
+            for cut in cuts or ():
+                classes[cut - 1] = WORD
+    return classes

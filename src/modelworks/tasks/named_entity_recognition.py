@@ -13,7 +13,7 @@ from modelworks.contracts.program import Call, Program
 from modelworks.contracts.task import Task
 from modelworks.kinds import Entities, Example, Kind, Span, Spans, Text
 from modelworks.ops.spans import first_units
-from modelworks.ops.text import split_words
+from modelworks.ops.tokens import words_of
 from modelworks.tasks._html import marked
 
 IGNORED = -100
@@ -26,13 +26,13 @@ def _classes(labels: Sequence[str]) -> list[str]:
 
 def _program(labels: Sequence[str], body: Body) -> Program:
     return Program(
-        inputs={"raw": "text"},
+        inputs={"raw": "text", "given": "tokens"},
         calls=(
             Call(op="text.limit.v1", inputs=("raw",), outputs=("text",)),
             *body.calls,
             Call(
-                op="spans.bio.v1",
-                inputs=("logits", "units", "text"),
+                op="spans.bio.v2",
+                inputs=("logits", "units", "text", "given"),
                 outputs=("entities",),
                 params={"tags": _classes(labels)},
             ),
@@ -43,11 +43,11 @@ def _program(labels: Sequence[str], body: Body) -> Program:
 
 
 def _encode(target: Kind, variables: Mapping[str, Any], labels: Sequence[str]) -> dict[str, np.ndarray]:
-    """The tag of each word at the first of its units, as `spans.bio.v1` reads them; -100 at the other units.
+    """The tag of each word at the first of its units, as `spans.bio.v2` reads them; -100 at the other units.
 
     A word takes part in a span that it overlaps, and in the earlier of two."""
     assert isinstance(target, Spans)
-    words = split_words(variables["text"])
+    words = words_of(variables["text"], variables.get("given", ()))
     tags = np.zeros(len(words), dtype=np.int64)
     numbers = {tag: number for number, tag in enumerate(_classes(labels))}
     free = 0

@@ -14,7 +14,8 @@ from modelworks.contracts.body import Body
 from modelworks.contracts.family import Front, Resource
 from modelworks.contracts.program import Call
 from modelworks.kinds import Example, Text
-from modelworks.ops._words import normal_word, split_words
+from modelworks.ops.text import normal_word
+from modelworks.ops.tokens import words_of
 from modelworks.stages.learn import base
 
 WORDS = ("words", "grams", "shapes")
@@ -48,8 +49,8 @@ def subword_body(facts: Mapping[str, Any], window: int) -> Body:
     return Body(
         shape="token",
         before=(
-            Call(op="text.subwords.v1", inputs=("text",), outputs=("ids", "units"), resources=("tokenizer",)),
-            Call(op="text.shape.v1", inputs=("text", "units"), outputs=("shapes",)),
+            Call(op="tokens.subwords.v1", inputs=("text", "given"), outputs=("ids", "units"), resources=("tokenizer",)),
+            Call(op="tokens.shape.v1", inputs=("text", "given", "units"), outputs=("shapes",)),
         ),
         after=(
             Call(
@@ -66,7 +67,7 @@ def prepare_words(examples: Iterable[Example], minimum: int, buckets: int, folde
     for example in examples:
         assert isinstance(example.input, Text)
         text = example.input.text
-        counts.update(normal_word(text[a:b]) for a, b in split_words(text).tolist())
+        counts.update(normal_word(text[a:b]) for a, b in words_of(text, example.input.tokens).tolist())
     kept = sorted(word for word, count in counts.items() if count >= minimum)
     base.write_json(folder / "resources" / "words.json", {word: i + 2 for i, word in enumerate(kept)})
     base.write_json(folder / "network.json", {"kind": "tagger", "words": len(kept) + 2})
@@ -78,7 +79,7 @@ def word_body(buckets: int) -> Body:
     return Body(
         shape="token",
         before=(
-            Call(op="text.words.v1", inputs=("text",), outputs=("spelled", "units")),
+            Call(op="tokens.words.v1", inputs=("text", "given"), outputs=("spelled", "units")),
             Call(
                 op="text.lookup.v1", inputs=("spelled",), outputs=("words",), params={"vocabulary": "words"},
                 resources=("words",),
@@ -86,7 +87,7 @@ def word_body(buckets: int) -> Body:
             Call(
                 op="text.grams.v1", inputs=("spelled",), outputs=("grams",), params={"buckets": buckets}
             ),
-            Call(op="text.shape.v1", inputs=("text", "units"), outputs=("shapes",)),
+            Call(op="tokens.shape.v1", inputs=("text", "given", "units"), outputs=("shapes",)),
         ),
         after=(
             Call(
