@@ -26,8 +26,9 @@ def of_kind(kind):
 
 
 def examples(kind):
-    every = [tasks.find(name) for name in registry.names(tasks.PACKAGE)]
-    return [example for task in every if task.input == kind for example in task.example()]
+    """Of every task whose input is of the kind; for texts, of every task whose input holds prose."""
+    every = [example for name in registry.names(tasks.PACKAGE) for example in tasks.find(name).example()]
+    return [one for one in every if one.input.name == kind or (kind == "text" and one.input.prose())]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -35,8 +35,8 @@ from modelworks.kinds.written import Aligned, Candidate, Chosen, References, Wri
 __all__ = [
     "KINDS", "Accepted", "Aligned", "Alternative", "Answer", "Answers", "Article", "Candidate", "Choice", "Chosen",
     "Completion", "Continuation", "Document", "Edit", "Embedding", "Entities", "Entity", "Example", "Hit", "Hits",
-    "Image", "Judgement", "Kind", "Label", "LabelScores", "LabelSet", "Labels", "Length", "Message", "Pair",
-    "Prompt", "Reference", "References", "Relevant", "Sampling", "Scored", "Sentence", "Sourced", "SourcedAnswer",
-    "Span", "Spans", "Tagged", "TaggedToken", "Tags", "Text", "Token", "TokenScore", "Tree", "Usage", "Word",
-    "Written", "decode", "encode", "kind", "schema",
+    "Image", "Judgement", "Kind", "Label", "LabelScores", "LabelSet", "Labels", "Length", "Message", "Pair", "Prompt",
+    "Reference", "References", "Relevant", "Sampling", "Scored", "Sentence", "Sourced", "SourcedAnswer", "Span",
+    "Spans", "Tagged", "TaggedToken", "Tags", "Text", "Token", "TokenScore", "Tree", "Usage", "Word", "Written",
+    "decode", "encode", "kind", "schema",
 ]  # fmt: skip

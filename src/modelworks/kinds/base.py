@@ -98,6 +98,10 @@ class Kind(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """A prediction as lines for a terminal: what was found, and its score in [0, 1] where there is one."""
         return [(self.as_text(), None)]
 
+    def prose(self) -> str:
+        """The text of an input that `edited` changes; empty where there is none."""
+        return ""
+
     def edited(self, edits: Sequence[Edit]) -> Kind | None:
         """An input after edits of its text; a target whose offsets moved along; None where that is not defined."""
         return None

@@ -76,6 +76,9 @@ class Text(Kind, frozen=True, omit_defaults=True):
     def as_text(self) -> str:
         return " ".join(self.text.split())
 
+    def prose(self) -> str:
+        return self.text
+
     def edited(self, edits: Sequence[Edit]) -> Text:
         moved = (place(start, end, edits) for start, end in self.tokens)
         return Text(applied(self.text, edits), tuple(token for token in moved if token[0] < token[1]))

@@ -7,7 +7,7 @@ import re
 import numpy as np
 
 from modelworks.contracts.perturbation import Perturbation
-from modelworks.kinds import Edit, Kind, Text
+from modelworks.kinds import Edit, Kind
 from modelworks.stages.evaluate.perturbations._edits import chosen, edited
 
 SHARE = 0.06
@@ -19,8 +19,7 @@ _PATTERN = re.compile("|".join(sorted(_MISREAD, key=len, reverse=True)))
 
 
 def _apply(input: Kind, target: Kind | None, generator: np.random.Generator) -> tuple[Kind, Kind | None]:
-    assert isinstance(input, Text)
-    places = list(_PATTERN.finditer(input.text))
+    places = list(_PATTERN.finditer(input.prose()))
     hit = [places[n] for n in chosen(len(places), SHARE, generator)]
     return edited(input, target, [Edit(*match.span(), _MISREAD[match[0]]) for match in hit])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from modelworks.contracts.perturbation import Perturbation
-from modelworks.kinds import Edit, Kind, Text
+from modelworks.kinds import Edit, Kind
 from modelworks.ops.text import split_words
 from modelworks.stages.evaluate.perturbations._edits import chosen, edited
 
@@ -17,9 +17,9 @@ _BESIDE = {
 
 
 def _apply(input: Kind, target: Kind | None, generator: np.random.Generator) -> tuple[Kind, Kind | None]:
-    assert isinstance(input, Text)
-    long = [(a, b) for a, b in split_words(input.text).tolist() if b - a >= 4 and input.text[a:b].isalpha()]
-    edits = [_typo(input.text, *long[n], generator) for n in chosen(len(long), SHARE, generator)]
+    text = input.prose()
+    long = [(a, b) for a, b in split_words(text).tolist() if b - a >= 4 and text[a:b].isalpha()]
+    edits = [_typo(text, *long[n], generator) for n in chosen(len(long), SHARE, generator)]
     return edited(input, target, edits)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from modelworks.contracts.perturbation import Perturbation
-from modelworks.kinds import Edit, Kind, Text
+from modelworks.kinds import Edit, Kind
 from modelworks.ops.text import split_words
 from modelworks.stages.evaluate.perturbations._edits import chosen, edited, whole
 
@@ -15,8 +15,7 @@ UNSEEN = ("🦤", "🫠", "👩🏽‍🚀", "🏴‍☠️", "༄", "𓂀", "�
 
 def _apply(input: Kind, target: Kind | None, generator: np.random.Generator) -> tuple[Kind, Kind | None]:
     """Put behind words, never inside a span."""
-    assert isinstance(input, Text)
-    free = whole(split_words(input.text)[:, 1].tolist(), target)
+    free = whole(split_words(input.prose())[:, 1].tolist(), target)
     edits = [
         Edit(free[n], free[n], f" {UNSEEN[int(generator.integers(len(UNSEEN)))]}")
         for n in chosen(len(free), SHARE, generator)
