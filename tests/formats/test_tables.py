@@ -285,3 +285,32 @@ class TestArrow:
         (tmp_path / "dataset_dict.json").write_text(json.dumps({"splits": ["../elsewhere"]}))
         with pytest.raises(DataError, match="not the name of a file"):
             read(tmp_path, SPANS, "huggingface")
+
+
+EMOTIONS = [("I love it", ("joy", "love")), ("It is nine", ()), ("How dare you", ("anger",))]
+SETS = Reading(input="text", target="label_set")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.jsonl", "\n".join(json.dumps({"text": t, "labels": list(y)}) for t, y in EMOTIONS)),
+        ("a.csv", "text,labels\n" + "\n".join(f'{t},"{", ".join(y)}"' for t, y in EMOTIONS)),
+        ("a.tsv", "text\temotions\n" + "\n".join(f"{t}\t{'|'.join(y)}" for t, y in EMOTIONS)),
+    ],
+)
+def test_sets_of_labels(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text, "utf-8")
+    found = list(formats.detect(tmp_path / name).read(tmp_path / name, SETS))
+    assert [one.target.labels_ for one in found] == [y for _, y in EMOTIONS]
+
+
+def test_a_column_of_yes_and_no_for_each_label(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("text,anger,joy,love\nI love it,0,1,1\nIt is nine,0,0,0\nHow dare you,1,,0\nWhat,2,0,0\n", "utf-8")
+    reading = Reading(input="text", target="label_set", columns={"labels": "anger, joy,love"})
+    *found, bad = formats.detect(path).read(path, reading)
+    assert [one.target.labels_ for one in found] == [y for _, y in EMOTIONS]
+    assert all(not one.meta for one in found)
+    assert "anger" in bad.message
+    assert bad.where.endswith(":5")

@@ -31,6 +31,8 @@ USUAL: dict[str, tuple[str, ...]] = {
     "split": ("split", "partition", "subset"),
 }
 """Usual names of columns that no kind knows; a kind brings its own (`Kind.columns`)."""
+SEVERAL = ", "
+"""Between the names of columns that hold one field together."""
 EXTRA = ("id", "group", "time", "split")
 
 
@@ -106,9 +108,11 @@ def _named_so(field: str, columns: Mapping[str, str], reading: Reading) -> bool:
 
 
 def _named(path: Path, field: str, column: str, names: list[str]) -> str:
-    """The column a user means: by its name, or by its number from 1."""
+    """The column a user means: by its name, or by its number from 1; of several with commas between, all."""
     if column in names:
         return column
+    if "," in column:
+        return SEVERAL.join(_named(path, field, part.strip(), names) for part in column.split(","))
     if column.isdigit() and 1 <= int(column) <= len(names):
         return names[int(column) - 1]
     raise DataError(f"there is no column {column!r} for `{field}`", where=str(path), seen=column, allowed=names)
@@ -183,10 +187,14 @@ class Maker:
         self._target_cells = _cells(self._target, columns, strip=True) if self._target else []
         self._id, self._split = columns.get("id", ""), columns.get("split", "")
         self._used = {column for field, column in columns.items() if field not in ("group", "time")}
+        self._several = {column: column.split(SEVERAL) for column in self._used if SEVERAL in column}
+        self._used.update(name for names in self._several.values() for name in names)
         self._renamed = {columns[field]: field for field in ("group", "time") if field in columns}
 
     def __call__(self, row: dict[str, Any], where: str, id_: str) -> Example | Bad:
         """The example of a row, or Bad."""
+        for column, names in self._several.items():
+            row = {column: {name: row.get(name) for name in names}, **row}
         try:
             source, target = self._kinds(row)
             source.check()
