@@ -14,7 +14,7 @@ from modelworks.contracts.task import Task
 from modelworks.core import files
 from modelworks.core.config import Evaluate
 from modelworks.core.errors import StoreError
-from modelworks.stages.evaluate import conditions, statistics
+from modelworks.stages.evaluate import conditions, exchange, statistics
 from modelworks.stages.evaluate.checks import (
     Check,
     Side,
@@ -45,7 +45,8 @@ class Verdict:
 
 
 def run(work: Work) -> dict[str, Any]:
-    """The stage: `verdict.json`, `verdict.md` and `report.html`. A failed gate is a result, not an error."""
+    """The stage: `verdict.json`, `verdict.md`, `report.html`, `junit.xml` and `metrics.txt`. A failed gate is a
+    result, not an error."""
     from modelworks.stages.evaluate.page import page
 
     candidate = read(work.inputs["candidate"])
@@ -58,6 +59,9 @@ def run(work: Work) -> dict[str, Any]:
     files.write_bytes(work.output / "verdict.json", msgspec.json.format(msgspec.json.encode(plain), indent=2) + b"\n")
     files.write_bytes(work.output / "verdict.md", markdown(verdict).encode())
     files.write_bytes(work.output / "report.html", page(work.inputs, plain).encode())
+    files.write_bytes(work.output / "junit.xml", exchange.junit(verdict.checks, verdict.words).encode())
+    seen = figures(candidate.report, measured)
+    files.write_bytes(work.output / "metrics.txt", exchange.metrics(seen).encode())
     return {"passed": verdict.passed, "words": verdict.words}
 
 
