@@ -18,7 +18,7 @@ class Costly:
 
     def __init__(self, predictor: Predictor, cost, *, cap: int = 32, state: dict | None = None) -> None:
         manifest = predictor.manifest
-        program = SimpleNamespace(state=state or {})
+        program = SimpleNamespace(state=state or {}, calls=())
         self.manifest = SimpleNamespace(input=manifest.input, runtime=manifest.runtime, program=program)
         self.folder, self.cap, self._cost = predictor.folder, cap, cost
 

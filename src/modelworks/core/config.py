@@ -96,6 +96,8 @@ class Serve(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Write what was asked and answered to `.modelworks/records/`."""
     lanes: int = 0
     """Threads that run the model; 0 chooses by the machine."""
+    streams: Annotated[int, Meta(ge=1)] = 64
+    """Answers in pieces (generated texts) that may be on their way at once; beyond it requests are refused with 429."""
 
 
 class Release(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -13,10 +13,10 @@ from typing import Any
 
 from modelworks.core.errors import ModelworksError, RequestError
 from modelworks.kinds import Kind
-from modelworks.serve import openapi, typed, v2
+from modelworks.serve import events, openai, openapi, typed, v2
 from modelworks.serve.answer import error_response, json_response
 from modelworks.serve.engine import Answer, Timing
-from modelworks.serve.message import Pending, Request, Response
+from modelworks.serve.message import EVENTS, Pending, Request, Response
 from modelworks.serve.models import Models, Served
 from modelworks.serve.records import Record, Records
 from modelworks.serve.stats import Stats, exposition
@@ -58,6 +58,14 @@ class App:
             "/openapi.json": {"GET": self._openapi},
             "/docs": {"GET": self._docs},
         }
+        door = openai.Door(lambda: models.current, self._ask, self._stream)
+        self._openai_model = door.model
+        self.routes |= {
+            "/v1/models": {"GET": door.models},
+            "/v1/completions": {"POST": door.completions},
+            "/v1/chat/completions": {"POST": door.chat},
+            "/v1/embeddings": {"POST": door.embeddings},
+        }
 
     def __call__(self, request: Request) -> Result:
         """Answer a request; errors become responses."""
@@ -96,6 +104,8 @@ class App:
         return label, methods[method]
 
     def _find_model(self, path: str) -> tuple[str, dict[str, Route]]:
+        if path.startswith("/v1/models/"):
+            return "/v1/models/…", {"GET": self._openai_model}
         match = _MODEL.fullmatch(path)
         if match is None:
             raise RequestError(
@@ -118,9 +128,10 @@ class App:
         response = error_response(error)
         if isinstance(error, RequestError) and error.status == 405:
             response.headers["allow"] = ", ".join(error.allowed)
-        if request.path.startswith("/v2"):
-            shown = error if isinstance(error, ModelworksError) else RequestError("the server failed")
-            response.body = json_response(v2.error_body(shown)).body
+        for prefix, shaped in (("/v1", openai.error_body), ("/v2", v2.error_body)):
+            if request.path.startswith(prefix):
+                failed = RequestError("the server failed", status=500)
+                response.body = json_response(shaped(error if isinstance(error, ModelworksError) else failed)).body
         return response
 
     def _finish(self, request: Request, label: str, response: Response) -> Response:
@@ -133,6 +144,10 @@ class App:
     def _predict(self, request: Request) -> Result:
         served = self.models.current
         inputs, batch = typed.read(request, served.manifest.input)
+        if request.accepts(EVENTS):
+            if batch:
+                raise RequestError("a stream has one input", status=422, where="$.inputs", allowed="one input")
+            return self._stream(request, served, inputs[0], events.Plain())
         return self._ask(request, served, inputs, lambda predictions: typed.respond(predictions, batch))
 
     def _infer(self, request: Request) -> Result:
@@ -153,7 +168,14 @@ class App:
                 self._record(request, served, inputs, found.predictions)
             return response
 
-        return served.engine.submit(inputs).map(answer)
+        return served.submit(inputs).map(answer)
+
+    def _stream(self, request: Request, served: Served, value: Kind, writer: events.Writer) -> Pending[Response]:
+        def ended(prediction: Kind) -> None:
+            if self.records is not None:
+                self._record(request, served, [value], [prediction])
+
+        return events.respond(served.streams, value, writer, ended)
 
     def _record(self, request: Request, served: Served, inputs: list[Kind], predictions: list[Kind]) -> None:
         seconds, when = time.monotonic() - request.received, time.time()
@@ -188,6 +210,7 @@ class App:
         }  # fmt: skip
         gauges = {
             "inputs_in_flight": float(self.models.outstanding()),
+            "streams": float(served.streams.outstanding),
             "connections": float(self.connections()),
             "records_dropped": float(self.records.dropped if self.records else 0),
             "newest_bundle_serves": float(not self.models.problem),

@@ -10,6 +10,7 @@ from modelworks.bundle import selftest
 from modelworks.core import config
 from modelworks.kinds import Kind
 from modelworks.serve.engine import Plan
+from modelworks.serve.streams import in_pieces
 
 if TYPE_CHECKING:
     from modelworks.bundle import Predictor
@@ -24,6 +25,8 @@ INLINE_CAP = 32
 def plan_for(predictor: Predictor, settings: config.Serve) -> Plan:
     """The plan of a freshly opened predictor under a project's settings."""
     lanes = settings.lanes or len(os.sched_getaffinity(0))
+    if in_pieces(predictor.manifest.program):  # runs in threads of its own: nothing to plan
+        return Plan(lanes=lanes, queue=settings.queue, deadline=settings.deadline)
     value = usual(predictor)
     one = seconds(predictor, value, 1, 3) if value else 1.0
     if value and one < 10 * INLINE:

@@ -11,6 +11,8 @@ from urllib.parse import parse_qsl
 T = TypeVar("T")
 U = TypeVar("U")
 JSON = "application/json"
+EVENTS = "text/event-stream"
+Call = Callable[[], None]
 
 
 class Request:
@@ -36,19 +38,63 @@ class Request:
         """The body's type without parameters, lower-case."""
         return self.header(b"content-type").partition(";")[0].strip().lower()
 
+    def accepts(self, media: str) -> bool:
+        """Whether the Accept header names a media type."""
+        return media in self.header(b"accept").lower()
+
     def asks(self, flag: str) -> bool:
         """Whether the query holds `flag=1`."""
         return bool(self.query) and (flag, "1") in parse_qsl(self.query)
 
 
+class Feed:
+    """A body that comes in pieces. `write(data)` and `end()` may come before anybody is attached.
+
+    Args:
+        cancel: called when the client has gone.
+        pause, resume: called when it reads slowly, and when it has caught up."""
+
+    __slots__ = ("_ended", "_over", "_waiting", "_write", "cancel", "pause", "resume")
+
+    def __init__(self, cancel: Call, pause: Call = lambda: None, resume: Call = lambda: None) -> None:
+        self.cancel, self.pause, self.resume = cancel, pause, resume
+        self._waiting: list[bytes] = []
+        self._over = False
+        self._write: Callable[[bytes], None] | None = None
+        self._ended: Call | None = None
+
+    def write(self, data: bytes) -> None:
+        """One more piece."""
+        if self._write is None:
+            self._waiting.append(data)
+        elif data:
+            self._write(data)
+
+    def end(self) -> None:
+        """That was all."""
+        self._over = True
+        if self._ended is not None:
+            self._ended()
+
+    def attach(self, write: Callable[[bytes], None], ended: Call) -> None:
+        """Who sends the body: gets what waits at once, and what comes later."""
+        self._write, self._ended = write, ended
+        if self._waiting:
+            write(b"".join(self._waiting))
+            self._waiting.clear()
+        if self._over:
+            ended()
+
+
 @dataclass(slots=True)
 class Response:
-    """One whole response."""
+    """One response; with a `feed`, its body comes from there in pieces and `body` is not looked at."""
 
     body: bytes = b""
     status: int = 200
     media_type: str = JSON
     headers: dict[str, str] = field(default_factory=dict)
+    feed: Feed | None = None
 
 
 class Pending(Generic[T]):

@@ -16,9 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 from modelworks.core import config, lock, paths
 from modelworks.core.errors import BundleError, ConfigError
-from modelworks.serve.engine import Engine
+from modelworks.kinds import Kind
+from modelworks.serve.engine import Answer, Engine
 from modelworks.serve.measure import plan_for
+from modelworks.serve.message import Pending
 from modelworks.serve.stats import Stats
+from modelworks.serve.streams import Streams, in_pieces
 
 if TYPE_CHECKING:
     from modelworks.bundle import Predictor
@@ -32,12 +35,23 @@ class Served:
 
     predictor: Predictor
     engine: Engine
+    streams: Streams
     version: str
     """Number of the release when it came from a channel, else the start of the bundle's id."""
 
     @property
     def manifest(self) -> Any:
         return self.predictor.manifest
+
+    def submit(self, inputs: list[Kind]) -> Pending[Answer]:
+        """Admit a request, to what runs this model: lanes, or a thread an answer when it comes in pieces."""
+        pieces = in_pieces(self.manifest.program)
+        return self.streams.submit(inputs) if pieces else self.engine.submit(inputs)
+
+    @property
+    def outstanding(self) -> int:
+        """Inputs admitted and not yet answered."""
+        return self.engine.outstanding + self.streams.outstanding
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,32 +82,35 @@ class Models:
         self.source, self.settings, self.stats = source, settings, stats
         self.problem = ""
         """Why the newest bundle of the channel is not the one that answers; empty when it is."""
-        self._retired: list[Engine] = []
+        self._retired: list[Served] = []
         self._seen = self._stamp()
         self._opening: threading.Thread | None = None
         self.current = self._serve(*self._open())
 
     def _open(self) -> tuple[Predictor, Any, str]:
-        from modelworks.bundle import Predictor
+        from modelworks.bundle import Predictor, open_manifest
 
         path, expected, version = self.source.find()
-        predictor = Predictor.open(path, threads=1)
+        # Lanes are the threads of a model that answers at once; one that writes needs its own.
+        threads = None if in_pieces(open_manifest(path).program) else 1
+        predictor = Predictor.open(path, threads=threads)
         if expected and predictor.manifest.id != expected:
             raise BundleError("not the bundle that the channel names", where=str(path), seen=predictor.manifest.id)
         return predictor, plan_for(predictor, self.settings), version or predictor.manifest.id[:12]
 
     def _serve(self, predictor: Predictor, plan: Any, version: str) -> Served:
-        return Served(predictor, Engine(predictor, plan, self.stats.batch), version)
+        streams = Streams(predictor, self.settings.streams, self.stats.stream)
+        return Served(predictor, Engine(predictor, plan, self.stats.batch), streams, version)
 
     def tick(self) -> None:
         """Enforce deadlines; call a few times a second."""
-        self._retired = [engine for engine in self._retired if engine.outstanding]
-        for engine in (self.current.engine, *self._retired):
-            engine.tick()
+        self._retired = [served for served in self._retired if served.outstanding]
+        for served in (self.current, *self._retired):
+            served.engine.tick()
 
     def outstanding(self) -> int:
         """Inputs admitted and not yet answered."""
-        return sum(engine.outstanding for engine in (self.current.engine, *self._retired))
+        return sum(served.outstanding for served in (self.current, *self._retired))
 
     def _stamp(self) -> float:
         if self.source.project is None or self.source.path is not None:
@@ -134,5 +151,5 @@ class Models:
         self.problem = ""
         self.stats.swaps["done"] += 1
         old.engine.close()
-        self._retired.append(old.engine)
+        self._retired.append(old)
         log.info("now serving %s (version %s)", predictor.manifest.id[:12], version)

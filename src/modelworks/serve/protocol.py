@@ -20,7 +20,7 @@ from urllib.parse import unquote, urlsplit
 import httptools
 
 from modelworks.core.errors import RequestError
-from modelworks.serve.message import Handler, Pending, Request, Response
+from modelworks.serve.message import Feed, Handler, Pending, Request, Response
 
 REASONS = {status.value: status.phrase for status in HTTPStatus}
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -103,12 +103,22 @@ class Host:
 class _Slot:
     """The place of one answer in its connection's order."""
 
-    __slots__ = ("bytes", "last", "pending")
+    __slots__ = ("bytes", "chunked", "feed", "last", "pending")
 
-    def __init__(self) -> None:
+    def __init__(self, chunked: bool = True) -> None:
         self.bytes: bytes | None = None
         self.last = False
+        self.chunked = chunked
         self.pending: Pending[Response] | None = None
+        self.feed: Feed | None = None
+        """Where the rest of the answer comes from, once `bytes`, its head, is sent."""
+
+    def gone(self) -> None:
+        """Nobody waits for the answer any more."""
+        if self.pending is not None:
+            self.pending.cancel()
+        if self.feed is not None:
+            self.feed.cancel()
 
 
 class Connection(asyncio.Protocol):
@@ -139,8 +149,7 @@ class Connection(asyncio.Protocol):
         self.host.connections.discard(self)
         self._ended = True
         for slot in self._slots:
-            if slot.pending is not None:
-                slot.pending.cancel()
+            slot.gone()
         self._slots.clear()
 
     def data_received(self, data: bytes) -> None:
@@ -165,19 +174,31 @@ class Connection(asyncio.Protocol):
     def eof_received(self) -> bool:
         if self._reading and not self._lingering:
             self._reading = False  # half a request; nobody waits for an answer to it
+        if self._streaming is not None:  # who reads a stream to its end does not close before it
+            self.abort()
+            return False
         if self._slots:
             self._last_request()
             return True
         return False
 
+    @property
+    def _streaming(self) -> Feed | None:
+        """The feed of the answer that is being sent."""
+        return self._slots[0].feed if self._slots and self._slots[0].bytes == b"" else None
+
     def pause_writing(self) -> None:
         self._blocked = True
         self.deadline = time.monotonic() + self.limits.write_seconds
         self._pause(True)
+        if self._streaming is not None:
+            self._streaming.pause()
 
     def resume_writing(self) -> None:
         self._blocked, self._unread = False, 0
         self._pause(len(self._slots) > self.limits.pipeline)
+        if self._streaming is not None:
+            self._streaming.resume()
         self._rest()
 
     def _pause(self, wanted: bool) -> None:
@@ -237,7 +258,7 @@ class Connection(asyncio.Protocol):
         if self._unread > self.limits.pipeline:  # one read may hold thousands of requests: none is left unbounded
             self.abort()
             return
-        slot = _Slot()
+        slot = _Slot(self._parser.get_http_version() != "1.0")
         slot.last = not self._parser.should_keep_alive() or self.host.draining
         self._slots.append(slot)
         request = self._request()
@@ -262,9 +283,25 @@ class Connection(asyncio.Protocol):
     def _answer(self, slot: _Slot, response: Response | None, bodiless: bool) -> None:
         response = response or Response(status=500)
         slot.last = slot.last or self.host.draining
-        slot.bytes, slot.pending = self._encode(response, slot.last, bodiless), None
+        slot.pending = None
+        if response.feed is None:
+            slot.bytes = self._encode(response, slot.last, bodiless)
+        elif self._ended:
+            response.feed.cancel()
+        else:
+            slot.last = slot.last or not slot.chunked
+            slot.bytes, slot.feed = self._head(response, slot), response.feed
         if not self._ended:
             self._flush()
+
+    def _head(self, response: Response, slot: _Slot) -> bytes:
+        """The head of an answer of unknown length."""
+        lines = [
+            f"HTTP/1.1 {response.status} {REASONS.get(response.status, '')}", f"content-type: {response.media_type}",
+            *(f"{name}: {value}" for name, value in response.headers.items()),
+            *(["transfer-encoding: chunked"] if slot.chunked else []), *(["connection: close"] if slot.last else []),
+        ]  # fmt: skip
+        return "\r\n".join(lines).encode("latin-1") + self.host.date() + b"\r\n"
 
     def _encode(self, response: Response, last: bool, bodiless: bool) -> bytes:
         extra = "".join([f"{name}: {value}\r\n" for name, value in response.headers.items()])
@@ -281,7 +318,11 @@ class Connection(asyncio.Protocol):
         """Send the answers that are ready, oldest first."""
         ready: list[bytes] = []
         while self._slots and self._slots[0].bytes is not None:
-            slot = self._slots.popleft()
+            slot = self._slots[0]
+            if slot.feed is not None:
+                self._begin_feed(slot, ready)
+                return
+            self._slots.popleft()
             ready.append(slot.bytes or b"")
             if slot.last:
                 self._slots.clear()
@@ -293,6 +334,24 @@ class Connection(asyncio.Protocol):
             self._rest()
             if self._paused and not self._blocked:
                 self._pause(len(self._slots) > self.limits.pipeline)
+
+    def _begin_feed(self, slot: _Slot, ready: list[bytes]) -> None:
+        """Send what is ready, the head of an answer in pieces, then its pieces as they come; what follows waits."""
+        assert slot.feed is not None
+        if slot.bytes == b"":
+            return
+        self._transport.write(b"".join([*ready, slot.bytes or b""]))
+        slot.bytes = b""
+        frame = (lambda data: b"%x\r\n%b\r\n" % (len(data), data)) if slot.chunked else (lambda data: data)
+        slot.feed.attach(lambda data: self._transport.write(frame(data)), lambda: self._end_feed(slot))
+
+    def _end_feed(self, slot: _Slot) -> None:
+        if self._ended:
+            return
+        if slot.chunked:
+            self._transport.write(b"0\r\n\r\n")
+        slot.feed, slot.bytes = None, b""
+        self._flush()
 
     def _rest(self) -> None:
         if not self._reading and not self._slots:

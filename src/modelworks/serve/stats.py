@@ -11,8 +11,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from modelworks.serve.engine import Timing
+from modelworks.serve.streams import Flow
 
 SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+SPEED = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 5000.0)
 ROWS = (1, 2, 4, 8, 16, 32, 64, 128)
 
 
@@ -46,6 +48,8 @@ class Stats:
         self.wait, self.prepare, self.model = Histogram(), Histogram(), Histogram()
         self.rows = Histogram(ROWS)
         self.padded = self.useful = 0
+        self.first, self.speed = Histogram(), Histogram(SPEED)
+        self.pieces = 0
         self.rejected: dict[str, int] = {}
         self.swaps = {"done": 0, "failed": 0}
 
@@ -68,6 +72,13 @@ class Stats:
         self.rows.observe(timing.rows)
         self.padded += timing.rows * timing.longest
         self.useful += timing.total_length
+
+    def stream(self, flow: Flow) -> None:
+        """One answer in pieces that is over."""
+        self.first.observe(flow.first)
+        self.pieces += flow.pieces
+        if flow.seconds > 0:
+            self.speed.observe((flow.pieces - 1) / flow.seconds)
 
 
 REASONS = {413: "too large", 429: "queue full", 503: "deadline"}
@@ -111,8 +122,11 @@ def _families(
         ("prepare_seconds", "Row-wise operations of a batch", stats.prepare),
         ("model_seconds", "Graph and post-operations of a batch", stats.model),
         ("batch_rows", "Rows of a batch", stats.rows),
+        ("first_piece_seconds", "From a request to the first piece (token) of its answer", stats.first),
+        ("pieces_per_second", "Speed of one answer in pieces (tokens), from its first on", stats.speed),
     ):
         yield HistogramMetricFamily(f"modelworks_{name}", words, histogram.cumulative(), histogram.sum)
+    yield CounterMetricFamily("modelworks_pieces", "Pieces (tokens) of answers that come in pieces", stats.pieces)
     yield CounterMetricFamily("modelworks_length_padded", "Length run by the model, padding included", stats.padded)
     yield CounterMetricFamily("modelworks_length_useful", "Length of the rows themselves", stats.useful)
     for name, words, label, values in (
