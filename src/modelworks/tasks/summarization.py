@@ -80,17 +80,17 @@ def _render(input: Kind, target: Kind | None, prediction: Kind | None) -> str:
 
 
 _EXAMPLES = (
-    ("Trees grow slowly.", "*We measured oaks for ten years.", "The weather was fine."),
-    ("Trains are often late.", "Nobody knows why.", "*We show that old rails slow trains down."),
-    ("*We present a faster way to sort numbers.", "It was tried on ten machines."),
-    ("Sleep matters.", "*Our study finds that cats sleep more in winter.", "Dogs were not asked."),
-    ("*This paper introduces a new test for eyes.", "Tests take time.", "Doctors liked it."),
-    ("Bread needs patience.", "*We propose to let dough rise for a day."),
-    ("*A café in Zürich now bakes without sugar.", "Guests came back.", "The owner is glad."),
-    ("Rain fell all week.", "*The river rose by two metres.", "Shops were closed."),
-    ("*नदी का पानी दो मीटर बढ़ गया। The river rose by two metres.", "दुकानें बंद रहीं।"),
-    ("Glaciers melt.", "Summers are warm.", "*We find that snow from dust melts sooner. 😀"),
-    ("*We describe a robot that folds shirts.", "Shirts are hard to fold.", "It takes two minutes."),
+    ("Trees grow slowly.", "*We measured oaks for ten years.", "It rained."),
+    ("Trains are late.", "*We show that old rails slow trains down."),
+    ("*We present a faster way to sort numbers.", "It was tried."),
+    ("Sleep matters.", "*We find that cats sleep more in winter."),
+    ("*This paper introduces a new test for eyes.", "Tests take time."),
+    ("Bread needs patience.", "*We propose to let dough rise a day."),
+    ("*A café in Zürich bakes without sugar.", "Guests came.", "All is well."),
+    ("Rain fell all week.", "*The river rose by two metres.", "Shops closed."),
+    ("*The river नदी rose by two metres.", "दुकानें बंद रहीं।"),
+    ("Glaciers melt.", "Summers are warm.", "*Dust makes snow melt sooner. 😀"),
+    ("*We describe a robot that folds shirts.", "It takes two minutes."),
     ("Music helps.", "*People who sing remember more words."),
 )
 
