@@ -33,7 +33,7 @@ class Cached:
             name: np.zeros((1, heads, 0, width), np.float32) for name, (heads, width) in cache.states.items()
         }
 
-    def open(self) -> Kept:
+    def open(self, wait: bool = True) -> Kept:
         return Kept(dict(self._empty))
 
     def step(self, feeds: Sequence[tuple[Kept, np.ndarray]]) -> list[np.ndarray]:
@@ -47,8 +47,8 @@ class Cached:
         logits: np.ndarray = left["logits"][0]
         return logits
 
-    def fork(self, handle: Kept) -> Kept:
-        return Kept(dict(handle.states), handle.length)
+    def reset(self, handle: Kept) -> None:
+        handle.states, handle.length = dict(self._empty), 0
 
     def close(self, handle: Kept) -> None:
         handle.states = {}

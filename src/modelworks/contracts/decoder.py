@@ -35,8 +35,9 @@ class Decoder(Protocol):
     context: int
     """Most tokens a sequence may hold."""
 
-    def open(self) -> Handle:
-        """An empty sequence. May wait until another one is closed, where an engine holds only so many."""
+    def open(self, wait: bool = True) -> Handle | None:
+        """An empty sequence. An engine may hold only so many: then it waits until one is closed, or gives None. Who
+        holds one already must not wait for another: two such callers could wait for each other."""
 
     def step(self, feeds: Sequence[tuple[Handle, np.ndarray]]) -> list[np.ndarray]:
         """Append tokens to sequences, all at once; the logits after the last token of each."""
@@ -44,8 +45,8 @@ class Decoder(Protocol):
     def scores(self, handle: Handle, tokens: np.ndarray) -> np.ndarray:
         """Append tokens; the logits after every one of them, float32 [T, vocabulary]."""
 
-    def fork(self, handle: Handle) -> Handle:
-        """A copy that grows on its own."""
+    def reset(self, handle: Handle) -> None:
+        """Empty a sequence, to read anew."""
 
     def close(self, handle: Handle) -> None:
         """Forget a sequence."""

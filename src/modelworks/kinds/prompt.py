@@ -142,7 +142,7 @@ def _messages(value: Any) -> tuple[Message, ...]:
 
 
 @kind("continuation")
-class Continuation(Kind, frozen=True):
+class Continuation(Kind, frozen=True, omit_defaults=True):
     """Target: the text that a model should find probable, the end of the prompt it is scored with."""
 
     columns: ClassVar[Mapping[str, tuple[str, ...]]] = _TEXTS
@@ -150,6 +150,8 @@ class Continuation(Kind, frozen=True):
     sample: ClassVar[Mapping[str, Any]] = {"text": " there was a king."}
 
     text: str
+    whole: bool = True
+    """Whether the text ends here; false for a piece of a longer one."""
 
     @classmethod
     def from_fields(cls, given: Mapping[str, Any], input: Kind | None = None) -> Self:
