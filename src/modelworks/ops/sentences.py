@@ -30,7 +30,7 @@ def split(tools: Tools, texts: Sequence[str], given: Sequence[Sequence[tuple[int
 
 @op("sentences.features.v1", rowwise=True)
 def features(
-    tools: Tools, texts: Sequence[str], units: Sequence[np.ndarray], *, vocabulary: str = "vocabulary", most: int = 96
+    tools: Tools, texts: Sequence[str], units: Sequence[np.ndarray], *, vocabulary: str = "features", most: int = 96
 ) -> list[np.ndarray]:
     """Known features (`sentence_hashes`) of each sentence, int32 [S, most]: positions in resource `vocabulary`, a
     sorted uint32 array, filled up with its length."""

@@ -188,14 +188,14 @@ def _prepare_features(examples: Iterable[Example], options: Compact, folder: Pat
     return Front(body=_feature_body(len(vocabulary)), resources=(_VOCABULARY,))
 
 
-_VOCABULARY = Resource(name="vocabulary", file="resources/vocabulary.npy", type="array")
+_VOCABULARY = Resource(name="features", file="resources/features.npy", type="array")
 
 
 def _feature_body(size: int) -> Body:
     params = {"feeds": ["features"], "size": 512, "stride": 512, "pad": [size]}
     look = Call(
         op="sentences.features.v1", inputs=("text", "units"), outputs=("features",), params={"most": _MOST},
-        resources=("vocabulary",),
+        resources=("features",),
     )  # fmt: skip
     score = Call(
         op="graph.windows.v1", inputs=("features",), outputs=("logits",), graphs=("model",), params=params
