@@ -121,7 +121,7 @@ def values(argument: str, name: str, row: tuple[str, int, int]):
         "texts": lambda: text,
         "given": lambda: (),
         "lengths": lambda: Length(words=length),
-        "ids": lambda: np.arange(3 * len(units)),
+        "pieces": lambda: np.arange(3 * len(units)),
         "owners": lambda: np.repeat(np.arange(len(units)), 3),
         "units": lambda: units,
         "words": lambda: [text[a:b] for a, b in units.tolist()],

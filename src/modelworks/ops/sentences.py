@@ -66,11 +66,12 @@ def subwords(
 
 @op("sentences.windows.v1")
 def windows(
-    tools: Tools, ids: Sequence[np.ndarray], owners: Sequence[np.ndarray], units: Sequence[np.ndarray], *, size: int,
+    tools: Tools, pieces: Sequence[np.ndarray], owners: Sequence[np.ndarray], units: Sequence[np.ndarray], *, size: int,
     first: int | None = None, last: int | None = None, pad: int = 0, graph: str = "model",
 ) -> list[np.ndarray]:  # fmt: skip
     """Run a graph that scores the sentences of a window (`_sentence_windows.frame` has its inputs; output `logits`
     [B, S]) over texts of any length; float32 [S, 1] for each text.
+    `pieces` and `owners` are what `sentences.subwords.v1` leaves.
 
     A text over `size` positions is cut into windows of whole sentences, each beginning in the middle of the one
     before; a sentence takes the window in which its nearer edge is farthest. `first` is put before each window, `last`
@@ -80,8 +81,8 @@ def windows(
     cuts = [cut(row, owners[row], counts[row], room) if counts[row] else [] for row in range(len(counts))]
     every = [window for row in cuts for window in row]
     scored: dict[Window, np.ndarray] = {}
-    for batch in _batches(every, ids, len(counts)):
-        feeds = frame(batch, ids, owners, counts, first=first, last=last, pad=pad, size=size)
+    for batch in _batches(every, pieces, len(counts)):
+        feeds = frame(batch, pieces, owners, counts, first=first, last=last, pad=pad, size=size)
         logits = tools.run(graph, feeds)["logits"]
         scored.update(zip(batch, logits, strict=True))
     return [_stitched(row, scored, count) for row, count in zip(cuts, counts, strict=True)]
