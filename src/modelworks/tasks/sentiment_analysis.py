@@ -61,4 +61,5 @@ TASK = Task(
     render=_render,
     example=_example,
     perturbations=("typos", "casing", "ocr-noise", "truncation", "unseen-characters"),
+    starter="sentiment-analysis",
 )
