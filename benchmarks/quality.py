@@ -55,7 +55,23 @@ MULTI30K = {
     }
     for language in ("de", "fr")
 }
+EWT = {
+    "train": "parsing/UD_English-EWT/en_ewt-ud-train.conllu.gz", "dev": "parsing/UD_English-EWT/en_ewt-ud-dev.conllu",
+    "test": 0.01,
+}  # fmt: skip
+XQUAD = {"source": "qa/xquad/xquad.en.json", "dev": 0.2, "test": 0.001, "split": "group"}
+SUBJQA = {
+    "train": "qa/subjqa/restaurants/train.csv.gz", "dev": "qa/subjqa/restaurants/dev.csv.gz", "test": 0.001,
+}  # fmt: skip
+SHAKESPEARE = {"source": "generation/tinyshakespeare/input.txt", "split": "time", "dev": 0.1, "test": 0.0001}
+WIKITEXT = {"source": "generation/wikitext2/valid.txt", "split": "time", "dev": 0.1, "test": 0.0001}
 PLANS: dict[str, dict[str, Any]] = {
+    "xquad-reader": {
+        "task": "question-answering", "data": XQUAD, "model": "all-MiniLM-L6-v2", "budget": "9m", "bar": None,
+    },
+    "subjqa-reader": {
+        "task": "question-answering", "data": SUBJQA, "model": "all-MiniLM-L6-v2", "budget": "6m", "bar": None,
+    },
     "sst2": {
         "task": "sentiment-analysis", "data": SST2, "model": "all-MiniLM-L6-v2", "budget": "45m", "bar": 0.89,
         "options": {"consistency": 1.0, "epochs": 2, "soup": 2},
@@ -90,15 +106,32 @@ PLANS: dict[str, dict[str, Any]] = {
         "task": "named-entity-recognition", "data": WNUT17, "model": "compact", "budget": "10m", "bar": 0.22,
     },
     "multi30k-de": {
-        "task": "translation", "data": MULTI30K["de"], "model": "compact", "budget": "45m", "bar": 28,
+        "task": "translation", "data": MULTI30K["de"], "model": "compact", "budget": "35m", "bar": 28,
         "bar_of": "bleu_lower",
     },
     "multi30k-fr": {
-        "task": "translation", "data": MULTI30K["fr"], "model": "compact", "budget": "45m", "bar": 48,
+        "task": "translation", "data": MULTI30K["fr"], "model": "compact", "budget": "35m", "bar": 48,
         "bar_of": "bleu_lower",
     },
     "cifar10-compact": {
         "task": "image-classification", "data": CIFAR10, "model": "compact", "budget": "10m", "bar": 0.70,
+    },
+    "shakespeare": {
+        "task": "text-generation", "data": SHAKESPEARE, "model": "compact", "budget": "55m", "bar": 1.60,
+    },
+    "wikitext": {
+        "task": "text-generation", "data": WIKITEXT, "model": "compact", "budget": "10m", "bar": None,
+        "options": {"units": "subwords"},
+    },
+    "ewt": {"task": "parsing", "data": EWT, "model": "all-MiniLM-L6-v2", "budget": "22m", "bar": 0.83},
+    "ewt-compact": {"task": "parsing", "data": EWT, "model": "compact", "budget": "18m", "bar": 0.786},
+    "ewt-pos": {
+        "task": "part-of-speech-tagging", "data": EWT, "model": "all-MiniLM-L6-v2", "budget": "22m", "bar": 0.965,
+        "options": {"epochs": 3, "hide": 0.1},
+    },
+    "ewt-pos-compact": {
+        "task": "part-of-speech-tagging", "data": EWT, "model": "compact", "budget": "8m", "bar": 0.945,
+        "options": {"epochs": 12, "hidden": 160, "dropout": 0.35, "word_dropout": 0.25, "swap": 0, "scorings": 0.5},
     },
 }  # fmt: skip
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from modelworks.contracts.op import Tools, op
-from modelworks.ops._words import split_words
+from modelworks.ops._words import split_words, word_of_units
 from modelworks.ops.text import plain_tokenizer, shapes
 
 SEGMENTS = ("inside", "word", "token", "sentence", "multi", "multi+sentence")
@@ -64,6 +64,19 @@ def shape(
     """`text.shape.v1` int64 [T, 2] of units, whose words are the given tokens where there are any."""
     rows = zip(texts, given, units, strict=True)
     return [shapes(text, words_of(text, tokens), places) for text, tokens, places in rows]
+
+
+@op("tokens.spread.v1", rowwise=True)
+def spread(
+    tools: Tools, values: Sequence[np.ndarray], words: Sequence[np.ndarray], units: Sequence[np.ndarray]
+) -> list[np.ndarray]:
+    """What is known of words, [W, ...], for each unit of the text: that of the word in which it ends, 0 for one in
+    none; from the offsets int32 [W, 2] of the words and [T, 2] of the units."""
+    rows = zip(values, words, units, strict=True)
+    return [
+        np.concatenate([known, np.zeros((1, *known.shape[1:]), known.dtype)])[word_of_units(spans, places)]
+        for known, spans, places in rows
+    ]
 
 
 @op("tokens.segment.v1")

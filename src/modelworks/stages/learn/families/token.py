@@ -16,7 +16,7 @@ from modelworks.stages.learn import base, pretrained, token_fronts
 from modelworks.stages.learn.loop import fast_math
 from modelworks.stages.learn.mentions import Mentions, cased
 from modelworks.stages.learn.networks import tagger
-from modelworks.stages.learn.networks.encoder import TokenClassifier
+from modelworks.stages.learn.networks.encoder import LexicalTokenClassifier, TokenClassifier
 from modelworks.stages.learn.networks.head import fit_linear
 
 
@@ -42,7 +42,8 @@ class Compact(Recipe, frozen=True, kw_only=True):
     buckets: int = 16384
     """Rows of the table of letter n-grams."""
     width: int = 64
-    hidden: int = 100
+    hidden: int = 128
+    layers: int = 2
     dropout: float = 0.5
     word_dropout: float = 0.15
     """Share of words that are hidden in training, so that the letters learn to speak."""
@@ -66,6 +67,12 @@ class Pretrained(pretrained.Encoder, frozen=True, kw_only=True):
     """Share of training texts whose letter case is lost."""
     window: int = 256
     """Most subwords the encoder sees at once; longer texts are read in windows."""
+    minimum: int = 2
+    """Occurrences a word needs to have an id of its own, where the data gives tokens (see `TokenFamily.prepare`)."""
+    buckets: int = 16384
+    width: int = 64
+    hidden: int = 128
+    word_dropout: float = 0.25
 
 
 class TokenFamily(base.Base):
@@ -76,18 +83,31 @@ class TokenFamily(base.Base):
     compact: type[Recipe] = Compact
 
     def prepare(self, examples: Iterable[Example], source: Source, options: Any, folder: Path) -> Front:
+        """A pretrained encoder learns beside a lexicon where the data gives tokens: there every word is labelled, and
+        how it is spelled says much."""
         if source.compact:
             return token_fronts.prepare_words(examples, options.minimum, options.buckets, folder)
         facts = pretrained.prepare(source, folder)
-        return Front(body=token_fronts.subword_body(facts, options.window), resources=(pretrained.TOKENIZER,))
+        known = list(examples)
+        if not any(getattr(example.input, "tokens", ()) for example in known):
+            return Front(body=token_fronts.subword_body(facts, options.window), resources=(pretrained.TOKENIZER,))
+        words = token_fronts.write_words(known, options.minimum, folder)
+        base.write_json(folder / "network.json", {**facts, "words": words})
+        body = token_fronts.subword_body(facts, options.window, options.buckets)
+        return Front(body=body, resources=(pretrained.TOKENIZER, token_fronts.LEXICON))
 
     def build(self, front: Front, classes: Sequence[str], options: Any, folder: Path) -> nn.Module:
-        if not isinstance(options, Compact):
-            return TokenClassifier(pretrained.encoder(folder, options), len(classes), options.head_dropout)
-        return tagger.WordTagger(
-            len(classes), words=base.read_json(folder / "network.json")["words"], buckets=options.buckets,
-            width=options.width, hidden=options.hidden, dropout=options.dropout, word_dropout=options.word_dropout,
-        )  # fmt: skip
+        words = base.read_json(folder / "network.json").get("words")
+        sizes = {
+            "words": words, "buckets": options.buckets, "width": options.width, "hidden": options.hidden,
+            "word_dropout": options.word_dropout,
+        }  # fmt: skip
+        if isinstance(options, Compact):
+            return tagger.WordTagger(len(classes), layers=options.layers, dropout=options.dropout, **sizes)
+        encoder = pretrained.encoder(folder, options)
+        if words is None:
+            return TokenClassifier(encoder, len(classes), options.head_dropout)
+        return LexicalTokenClassifier(encoder, len(classes), options.head_dropout, **sizes)
 
     def load(self, module: nn.Module, source: Source) -> None:
         assert isinstance(module, TokenClassifier)
@@ -110,14 +130,13 @@ class TokenFamily(base.Base):
 
     def collate(self, rows: base.Rows, front: Front) -> dict[str, torch.Tensor]:
         labels = [row["labels"] for row in rows]
-        if "words" in rows[0]:
+        if "ids" not in rows[0]:
             batch = {name: base.pad([row[name] for row in rows]) for name in token_fronts.WORDS}
             return {**batch, "labels": base.pad(labels, base.IGNORED), "attention_mask": base.mask(labels)}
         return token_fronts.framed(rows, front.body.after[0].params)
 
     def batcher(self, rows: base.Rows, front: Front, classes: Sequence[str], options: Any) -> Batcher:
-        names = token_fronts.WORDS if isinstance(options, Compact) else ("ids", "shapes")
-        mentions = Mentions(rows, classes, names)
+        mentions = Mentions(rows, classes, front.body.after[0].inputs)
 
         def batch(positions: Sequence[int], random: np.random.Generator) -> dict[str, Any]:
             changed = [mentions.swapped(rows[i], options.swap, random) for i in positions]
@@ -130,16 +149,23 @@ class TokenFamily(base.Base):
 
     def export(self, module: nn.Module, folder: Path) -> tuple[Graph, ...]:
         if isinstance(module, TokenClassifier):
-            shapes = torch.ones(2, 5, 2, dtype=torch.long)
-            return pretrained.export(module, folder, {"shapes": shapes}, _AXES)
-        feeds = {
-            "words": torch.ones(2, 3, dtype=torch.long), "grams": torch.ones(2, 3, 24, dtype=torch.long),
-            "shapes": torch.ones(2, 3, 2, dtype=torch.long), "attention_mask": torch.tensor([[1, 1, 1], [1, 1, 0]]),
-        }  # fmt: skip
+            some = _some(5) if isinstance(module, LexicalTokenClassifier) else {"shapes": _some(5)["shapes"]}
+            return pretrained.export(module, folder, some, _AXES)
+        feeds = {**_some(3), "attention_mask": torch.tensor([[1, 1, 1], [1, 1, 0]])}
         return base.export(module, folder, feeds, {name: _AXES for name in feeds}, _AXES)
 
 
 _AXES = {0: "batch", 1: "length"}
+
+
+def _some(length: int) -> dict[str, torch.Tensor]:
+    """Two rows of words, letters and shapes for the exporter."""
+    shape = (2, length)
+    return {
+        "words": torch.ones(shape, dtype=torch.long),
+        "grams": torch.ones((*shape, token_fronts.GRAMS["most"]), dtype=torch.long),
+        "shapes": torch.ones((*shape, 2), dtype=torch.long),
+    }
 
 
 FAMILY = TokenFamily()

@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from modelworks.stages.learn.networks.tagger import WordReader
+
 SHAPES, CASES = 13, 5
 """Numbers of classes of `text.shape.v1`."""
 _LAYER = re.compile(r"\.layers?\.(\d+)\.|\.h\.(\d+)\.|\.block\.(\d+)\.")
@@ -119,3 +121,32 @@ class TokenClassifier(nn.Module):
         extra = self.shape_in(shapes[..., 0]) + self.case_in(shapes[..., 1])
         states = self.encoder(input_ids, attention_mask, extra)
         return torch.cat([states, self.shape_out(shapes[..., 0]).to(states.dtype)], -1)
+
+
+class LexicalTokenClassifier(TokenClassifier):
+    """A TokenClassifier beside which a reader of words and letters looks at the same positions, and at what the encoder
+    makes of them; both say how probable each class is."""
+
+    def __init__(self, encoder: TextEncoder, classes: int, dropout: float, *, hidden: int, **sizes: Any) -> None:
+        super().__init__(encoder, classes, dropout)
+        self.narrow = nn.Linear(encoder.width, hidden)
+        self.reader = WordReader(hidden=hidden, extra=hidden, layers=1, dropout=dropout, **sizes)
+        self.second = nn.Linear(2 * hidden, classes)
+        nn.init.zeros_(self.second.weight)  # the quick linear model is the first to speak
+        nn.init.zeros_(self.second.bias)
+
+    def forward(  # type: ignore[override]
+        self, input_ids: Tensor, words: Tensor, grams: Tensor, shapes: Tensor, attention_mask: Tensor
+    ) -> dict[str, Tensor]:
+        """Int64 [B, T], [B, T], [B, T, G], [B, T, 2], [B, T] -> logits [B, T, C]."""
+        features = self.features(input_ids, words, grams, shapes, attention_mask)
+        with torch.autocast(features.device.type, enabled=False):
+            states = self.narrow(features[..., : self.encoder.width].float())
+            read = self.reader(words, grams, shapes, attention_mask, states)
+            return {"logits": self.head(self.dropout(features.float())) + self.second(self.dropout(read))}
+
+    def features(  # type: ignore[override]
+        self, input_ids: Tensor, words: Tensor, grams: Tensor, shapes: Tensor, attention_mask: Tensor
+    ) -> Tensor:
+        """Float32 [B, T, D + 32]: what the first head reads."""
+        return super().features(input_ids, shapes, attention_mask)
