@@ -122,5 +122,6 @@ TASK = Task(
     render=_render,
     example=_example,
     slices=("length",),
+    starter="summarization",
     perturbations=("typos", "casing", "ocr-noise", "truncation", "unseen-characters"),
 )
