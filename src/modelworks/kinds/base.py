@@ -46,6 +46,8 @@ class Kind(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A small example as JSON has it, for documentation."""
     fewest_labels: ClassVar[int] = 0
     """As a target: how many different labels a training split must have to be learnt from."""
+    open_labels: ClassVar[bool] = False
+    """As a target: whether dev and test may hold labels that training never sees (values of features, say)."""
 
     def check(self) -> None:
         """Raise ValueError, in a sentence, when the value contradicts itself."""

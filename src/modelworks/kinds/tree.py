@@ -62,6 +62,7 @@ class Tree(Kind, frozen=True):
     """Target and prediction: the sentences of a text, in order, each a tree with one root."""
 
     fewest_labels: ClassVar[int] = 2
+    open_labels: ClassVar[bool] = True
     columns: ClassVar[Mapping[str, tuple[str, ...]]] = {"sentences": ("sentences",)}
     sample: ClassVar[Mapping[str, Any]] = {
         "sentences": [{

@@ -16,7 +16,7 @@ _TOGETHER = 16
 def windows(
     tools: Tools, *inputs: Sequence[np.ndarray], feeds: Sequence[str], size: int, stride: int, graph: str = "model",
     output: str = "logits", mask: str | None = None, first: Sequence[int] | None = None,
-    last: Sequence[int] | None = None, pad: Sequence[int] | None = None,
+    last: Sequence[int] | None = None, pad: Sequence[int] | None = None, multiple: int = 1,
 ) -> list[np.ndarray]:  # fmt: skip
     """Run a token graph over rows of any length; float32 [T, C] for each row, special positions left out.
 
@@ -25,7 +25,7 @@ def windows(
     it is full; each position takes the window in which its nearer edge is farthest. Windows run in batches of like
     length; rows that all fit run as the one batch they are. `first` and `last` hold for each feed the id put before
     and after a window (`[CLS]`, `[SEP]`), `pad` the filling (0), `mask` names the graph's int64 input of ones and
-    zeros."""
+    zeros. Windows are filled up to a length that `multiple` divides, as in `batch.pad.v1`."""
     before, after = int(first is not None), int(last is not None)
     room = size - before - after
     if room < 1 or not 1 <= stride <= room:
@@ -37,11 +37,11 @@ def windows(
     for group in _groups(cuts, len(lengths)):
         taken = [cuts[index] for index in group]
         arrays = {
-            name: _feed([values[row][a:b] for row, a, b in taken], *edge)
+            name: _feed([values[row][a:b] for row, a, b in taken], *edge, multiple)
             for name, values, edge in zip(feeds, inputs, edges, strict=True)
         }
         if mask:
-            arrays[mask] = _mask([b - a + before + after for _, a, b in taken])
+            arrays[mask] = _mask([b - a + before + after for _, a, b in taken], multiple)
         logits = tools.run(graph, arrays)[output]
         for place, index in enumerate(group):
             pieces[index] = logits[place, before : before + taken[place][2] - taken[place][1]]
@@ -64,9 +64,9 @@ def _groups(cuts: list[tuple[int, int, int]], rows: int) -> list[list[int]]:
     return [order[n : n + together] for n in range(0, len(order), together)]
 
 
-def _feed(rows: list[np.ndarray], pad: int, first: int | None, last: int | None) -> np.ndarray:
+def _feed(rows: list[np.ndarray], pad: int, first: int | None, last: int | None, multiple: int) -> np.ndarray:
     before, after = int(first is not None), int(last is not None)
-    longest = max(max(len(row) for row in rows) + before + after, 1)
+    longest = _filled(max(len(row) for row in rows) + before + after, multiple)
     batch = np.full((len(rows), longest, *rows[0].shape[1:]), pad, dtype=rows[0].dtype)
     if first is not None:
         batch[:, 0] = first
@@ -78,10 +78,14 @@ def _feed(rows: list[np.ndarray], pad: int, first: int | None, last: int | None)
     return batch
 
 
-def _mask(lengths: list[int]) -> np.ndarray:
+def _filled(length: int, multiple: int) -> int:
+    return -(-max(length, 1) // multiple) * multiple
+
+
+def _mask(lengths: list[int], multiple: int) -> np.ndarray:
     # A row with nothing in it still attends to its filling: a softmax over no position is not a number.
     ends = np.maximum(np.array(lengths), 1)
-    return np.asarray(np.arange(ends.max()) < ends[:, None], dtype=np.int64)
+    return np.asarray(np.arange(_filled(int(ends.max()), multiple)) < ends[:, None], dtype=np.int64)
 
 
 def _stitch(cuts: list[tuple[int, int, int]], pieces: list[np.ndarray], rows: int) -> list[np.ndarray]:

@@ -121,19 +121,20 @@ def _misfit(source: Source, seen: Any) -> StepError:
     )  # fmt: skip
 
 
-def groups(module: nn.Module, options: Encoder) -> list[dict[str, Any]]:
-    """AdamW groups: the head at its own rate, encoder layers at rates that fall with depth."""
+def groups(module: nn.Module, options: Encoder, prefix: str = "encoder.") -> list[dict[str, Any]]:
+    """AdamW groups: the head at its own rate, encoder layers (parameters named `prefix`…) at rates that fall with
+    depth."""
     named = [(name, p) for name, p in module.named_parameters() if p.requires_grad]
     depths = [depth for name, _ in named if (depth := depth_of(name)) is not None]
     top = max(depths, default=0)
     by_rate: dict[float, list[tuple[str, nn.Parameter]]] = {}
     for name, parameter in named:
-        by_rate.setdefault(_rate(name, top, options), []).append((name, parameter))
+        by_rate.setdefault(_rate(name, top, options, prefix), []).append((name, parameter))
     return [group for rate, some in by_rate.items() for group in base.decay_groups(some, rate, options.weight_decay)]
 
 
-def _rate(name: str, top: int, options: Encoder) -> float:
-    if not name.startswith("encoder."):
+def _rate(name: str, top: int, options: Encoder, prefix: str) -> float:
+    if not name.startswith(prefix):
         return options.head_learning_rate
     depth = depth_of(name)
     below = top + 1 if depth is None else top - depth
