@@ -16,6 +16,7 @@ import click
 EXTRAS = {
     "torch": "train", "transformers": "train", "onnx": "train", "optuna": "train", "lance": "data",
     "luigi": "luigi", "mlflow": "mlflow", "model_signing": "sign",
+    "jinja2": "generation", "llguidance": "generation", "llama_cpp": "gguf", "snowballstemmer": "search",
 }  # fmt: skip
 
 

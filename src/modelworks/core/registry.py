@@ -87,4 +87,8 @@ _EXTRAS = {
     "mlflow": "mlflow",
     "luigi": "luigi",
     "model_signing": "sign",
+    "jinja2": "generation",
+    "llguidance": "generation",
+    "llama_cpp": "gguf",
+    "snowballstemmer": "search",
 }
