@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from modelworks.contracts import metric as metrics
 from modelworks.core import registry
 from modelworks.kinds import (
+    Completion,
+    Continuation,
     Entities,
     Entity,
     Kind,
@@ -19,6 +21,7 @@ from modelworks.kinds import (
     Labels,
     LabelScores,
     LabelSet,
+    Prompt,
     Scored,
     Sentence,
     Span,
@@ -28,7 +31,9 @@ from modelworks.kinds import (
     Tags,
     Text,
     Token,
+    TokenScore,
     Tree,
+    Usage,
     Word,
 )  # fmt: skip
 
@@ -97,7 +102,18 @@ def tree_example(generator: np.random.Generator, perfect: bool) -> tuple[Kind, K
     return right, right if perfect else tree(), TEXT
 
 
-MAKERS = (label_example, span_example, tag_example, tree_example, set_example)
+def prompt_example(generator: np.random.Generator, perfect: bool) -> tuple[Kind, Kind, Kind]:
+    words = [str(word) for word in generator.choice(["ab", "c d", "é"], 4)]
+    said, at = [], 0
+    for word in words:
+        said.append(TokenScore(word, at, at + len(word), 0.0 if perfect else float(-generator.exponential())))
+        at += len(word)
+    text = "".join(words)
+    completion = Completion(text, "length", Usage(4, 0), tuple(said))
+    return Continuation("".join(words[2:])), completion, Prompt(text)
+
+
+MAKERS = (label_example, span_example, tag_example, tree_example, set_example, prompt_example)
 """One a shape of target and prediction; a metric takes the first that it does not refuse with a TypeError."""
 SCALES = ("mae", "quadratic_kappa")
 """Metrics of labels that are numbers."""

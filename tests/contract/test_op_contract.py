@@ -96,8 +96,11 @@ class Decoder:
         self.room = 3
 
     def open(self, wait: bool = True):
+        assert self.room or not wait
+        if not self.room:
+            return None
         self.room -= 1
-        return [] if self.room >= 0 else None
+        return []
 
     def scores(self, handle, tokens):
         handle.extend(tokens.tolist())

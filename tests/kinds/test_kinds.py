@@ -14,6 +14,8 @@ from modelworks.kinds import (
     Answer,
     Answers,
     Article,
+    Completion,
+    Continuation,
     Document,
     Embedding,
     Entities,
@@ -28,8 +30,10 @@ from modelworks.kinds import (
     LabelSet,
     Length,
     Pair,
+    Prompt,
     Reference,
     Relevant,
+    Sampling,
     Scored,
     Sentence,
     Sourced,
@@ -41,7 +45,9 @@ from modelworks.kinds import (
     Tags,
     Text,
     Token,
+    TokenScore,
     Tree,
+    Usage,
     Word,
     headers,
 )
@@ -54,6 +60,7 @@ FILLED = TEXT.filter(lambda text: bool(text.strip()))
 ANSWER = st.builds(Answer, TEXT, SCORE, st.integers(0, 99), st.integers(0, 99))
 SOURCED = st.builds(SourcedAnswer, TEXT, SCORE, TEXT, st.integers(0, 99), st.integers(0, 99))
 HIT = st.builds(Hit, TEXT, SCORE, TEXT, TEXT, st.integers(0, 99))
+STOPS = st.lists(TEXT.filter(bool), max_size=2).map(tuple)
 SPANS = st.lists(st.tuples(st.integers(0, 5), st.integers(1, 5)), max_size=5)
 TAGGED = st.builds(TaggedToken, TEXT, TEXT, SCORE, st.integers(0, 99), st.integers(0, 99))
 VALUES: dict[str, st.SearchStrategy[Kind]] = {
@@ -78,6 +85,11 @@ VALUES: dict[str, st.SearchStrategy[Kind]] = {
     "tags": SPANS.map(lambda gaps: Tags(("X",) * len(gaps), tuple((s.start, s.end) for s in _laid_out(gaps)))),
     "tagged": st.lists(TAGGED).map(lambda found: Tagged(tuple(found))),
     "tree": st.lists(st.lists(st.tuples(TEXT, TEXT), min_size=1, max_size=4), max_size=3).map(lambda s: _tree(s)),
+    "prompt": st.builds(Prompt, TEXT, st.just(()), st.builds(Sampling, max_tokens=st.integers(0, 9), stop=STOPS)),
+    "continuation": st.builds(Continuation, FILLED, st.booleans()),
+    "completion": TEXT.map(
+        lambda text: Completion(text, "stop", Usage(1, 2), (TokenScore(text, 0, len(text), -1.0),) if text else ())
+    ),
     "entities": st.lists(ENTITY).map(lambda found: Entities(tuple(found))),
 }
 

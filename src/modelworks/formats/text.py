@@ -6,11 +6,10 @@ the end of the file for dev and test."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from modelworks.contracts.format import Bad, Format, Reading
-from modelworks.core import files
 from modelworks.core.errors import DataError
 from modelworks.formats._text import lines
 from modelworks.kinds import Continuation, Example, Prompt
@@ -55,16 +54,4 @@ def sniff(path: Path, head: bytes) -> float:
     return 0.3 if b"\0" not in head else 0.0
 
 
-def write(path: Path, examples: Iterable[Example]) -> None:
-    """The texts, one after the other: only pieces of one text come back as they were."""
-    texts = []
-    for example in examples:
-        if not isinstance(example.input, Prompt) or example.input.messages:
-            raise DataError("a plain text holds no conversations", where=example.where, seen=example.input.name)
-        texts.append(example.input.text)
-    files.write_bytes(path, "".join(texts).encode("utf-8", "surrogatepass"))
-
-
-FORMAT = Format(
-    name="text", summary="one long text, cut into windows", suffixes=(".txt",), sniff=sniff, read=read, write=write
-)
+FORMAT = Format(name="text", summary="one long text, cut into windows", suffixes=(".txt",), sniff=sniff, read=read)
