@@ -20,12 +20,15 @@ _WIDE = "。！？｡．"
 _CLOSING = "\"'”’»›)\\]}」』】）］｝〉》\u0f3b\u0f3d"
 _BULLET = r"[-*•‣◦▪–—·]\s|\d{1,3}[.)]\s|\(?[a-z]\)\s"
 _BORDER = re.compile(
-    rf"[{_WIDE}]+[{_CLOSING}{_WIDE}]*\s*"
-    rf"|(?:[.{_ENDS}]+[{_CLOSING}]*)(?:\[\d+(?:,\s*\d+)*\])?(?=\s|$)\s*"
-    rf"|[ \t]*(?:\r\n|[\n\r\u2028\u2029\x85])[ \t]*(?=[\r\n\u2028\u2029\x85]|{_BULLET})\s*"
+    rf"[{_WIDE}]++[{_CLOSING}{_WIDE}]*+\s*+"
+    rf"|(?<![.{_ENDS}])[.{_ENDS}]++[{_CLOSING}]*+(?:\[\d+(?:,\s?\d+)*+\])?+(?=\s|$)\s*+"
+    rf"|(?:\r\n|[\n\r\u2028\u2029\x85])[ \t]*+(?=[\r\n\u2028\u2029\x85]|{_BULLET})\s*+"
 )
+"""Possible borders. Nothing in it is tried twice, so that no text takes long."""
 _NEWLINE = re.compile(r"\r\n|[\n\r\u2028\u2029\x85]")
 _LAST_WORD = re.compile(r"[^\s(\[{\"'“‘«]*$")
+_LONGEST = 16
+"""Characters of an abbreviation that are looked at."""
 _ABBREVIATIONS = frozenset(
     re.findall(
         r"\S+",
@@ -72,7 +75,7 @@ def _ends(text: str, start: int, border: re.Match[str]) -> bool:
     following = text[border.end() : border.end() + 1]
     if following.islower():
         return False
-    word = _LAST_WORD.search(text, start, border.start())
+    word = _LAST_WORD.search(text[max(start, border.start() - _LONGEST) : border.start()])
     last = word.group() if word else ""
     if mark.startswith("..") or not last:
         return True

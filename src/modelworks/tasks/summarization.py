@@ -47,9 +47,9 @@ def _encode(target: Kind, variables: Mapping[str, Any], labels: Sequence[str]) -
     """For networks that choose sentences `labels` float32 [S]: the gain of each sentence, that is the mean of its
     ROUGE-1, 2 and L, each against the reference it is highest for. For those that write, `references` as they are."""
     assert isinstance(target, References)
-    if "units" not in variables:
-        return {"references": target.references}
     text = variables["text"]
+    if "units" not in variables:
+        return {"references": target.references, "text": text}
     gains = [gain(target.references, text[start:end]) for start, end in variables["units"].tolist()]
     return {"labels": np.array(gains, dtype=np.float32)}
 
@@ -121,6 +121,7 @@ TASK = Task(
     encode=_encode,
     render=_render,
     example=_example,
+    also=("seq2seq",),
     slices=("length",),
     starter="summarization",
     perturbations=("typos", "casing", "ocr-noise", "truncation", "unseen-characters"),

@@ -3,6 +3,7 @@
 - `spans.bio` has `outside`, how much less probable "no entity" is made: it trades precision for recall.
 - `scores.softmax` and `scores.sigmoid` have `temperature` (Guo et al. 2017): it makes probabilities honest and changes
   no order of answers.
+- `sentences.choose` has `sentences`, how many make a summary.
 - `labels.choose` has `thresholds`, for each label the probability from which on it is chosen: best F1 of the label.
 """
 
@@ -20,7 +21,7 @@ OUTSIDE = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0)
 SCORES, CHOOSE = ("scores.softmax.v1", "scores.sigmoid.v1"), "labels.choose.v1"
 _TRIED: dict[str, tuple[str, Sequence[float]]] = {
     "spans.bio.v1": ("outside", OUTSIDE), "spans.bio.v2": ("outside", OUTSIDE),
-    CHOOSE: ("thresholds", (0.5, 0.4, 0.3, 0.2)),
+    CHOOSE: ("thresholds", (0.5, 0.4, 0.3, 0.2)), "sentences.choose.v1": ("sentences", (1, 2, 3, 4, 5)),
 }  # fmt: skip
 """Op -> parameter, and its values of which a dev score is the best."""
 _TEMPERATURES = np.geomspace(0.25, 8.0, 141)
