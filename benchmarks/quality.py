@@ -74,11 +74,11 @@ PLANS: dict[str, dict[str, Any]] = {
     },
     "sst2": {
         "task": "sentiment-analysis", "data": SST2, "model": "all-MiniLM-L6-v2", "budget": "45m", "bar": 0.89,
-        "options": {"consistency": 1.0, "epochs": 2, "soup": 2},
+        "options": {"consistency": 1.0, "epochs": 3},
     },
     "emotion": {
         "task": "sentiment-analysis", "data": EMOTION, "model": "all-MiniLM-L6-v2", "budget": "20m", "bar": 0.70,
-        "bar_of": "macro_f1", "options": {"consistency": 1.0, "epochs": 3, "class_weights": "balanced"},
+        "bar_of": "macro_f1", "options": {"ngrams": True, "epochs": 6, "class_weights": "balanced"},
     },
     "emotion-compact": {
         "task": "sentiment-analysis", "data": EMOTION, "model": "compact", "budget": "10m", "bar": 0.66,

@@ -84,6 +84,17 @@ def test_consistent_training_runs_each_batch_twice(tmp_path):
     assert facts["metric"] == "accuracy"
 
 
+def test_an_encoder_with_ngrams_beside_it(tmp_path):
+    model = tiny_text_model(tmp_path / "model")
+    options = {"epochs": 1, "batch_size": 8, "threads": 1, "ngrams": True, "learning_rate": 1e-6}
+    facts, predictor = bundle(tmp_path, model.name, options, task="sentiment-analysis")
+    assert predictor.manifest.graphs[0].inputs == ("input_ids", "ngrams", "attention_mask")
+    assert facts["dev"] == 1.0  # the n-grams know the training texts, which dev repeats
+    examples = list(Dataset.open(tmp_path / "data").examples("dev"))
+    found = predictor.predict([example.input for example in examples])
+    assert [one.label for one in found] == [example.target.label for example in examples]
+
+
 def test_thresholds_are_those_of_the_best_f1():
     random = np.random.default_rng(0)
     right = random.random((400, 2)) < [0.3, 0.5]

@@ -36,7 +36,8 @@ class Resource(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     name: str
     file: str
     type: str
-    """`tokenizer` (tokenizer.json), `array` (.npy), `json`, `lines` (UTF-8 text)."""
+    """`tokenizer` (tokenizer.json), `array` (.npy), `json`, `lines` (UTF-8 text), `collection` (a few
+    sample documents, in the place of which a user attaches a collection of their own)."""
 
 
 class Front(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -138,6 +139,10 @@ class Family(Protocol):
     def start(self, module: Any, rows: Sequence[Mapping[str, Any]], front: Front, options: Any) -> bool:
         """Give the module its first usable weights quickly (a linear head on frozen features…); False when this
         network has no such thing."""
+
+    def settle(self, module: Any, score: Callable[[], float]) -> float | None:
+        """Last choices once the weights are known, made in the module by their score on dev (higher is better); the
+        score of what was chosen, None when there was nothing to choose."""
 
     def groups(self, module: Any, options: Any) -> list[dict[str, Any]]:
         """Parameter groups for AdamW, each with its `lr` and `weight_decay`; empty when `start` already fits the

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,9 @@ class Base(ABC):
 
     def start(self, module: nn.Module, rows: Rows, front: Front, options: Any) -> bool:
         return False
+
+    def settle(self, module: nn.Module, score: Callable[[], float]) -> float | None:
+        return None
 
     def groups(self, module: nn.Module, options: Recipe) -> list[dict[str, Any]]:
         return decay_groups(module.named_parameters(), options.learning_rate, options.weight_decay)

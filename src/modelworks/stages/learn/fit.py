@@ -55,7 +55,15 @@ def fit(setting: Setting, options: Recipe, deadline: float, scratch: Path) -> Fi
         plan = _plan(setting, options, module, deadline, scratch)
         torch.set_num_threads(plan.threads)
         trained = _runs(setting, options, plan, module, first, deadline, scratch)
-    return _better(setting, first, trained)
+        return _settled(setting, module, _better(setting, first, trained))
+
+
+def _settled(setting: Setting, module: nn.Module, best: Fitted) -> Fitted:
+    """The best weights with the family's last choices."""
+    sign, judge = setting.judge.sign, setting.judge
+    module.load_state_dict(best.state)
+    chosen = setting.family.settle(module, lambda: sign * judge.score(module))
+    return best if chosen is None else replace(best, state=copy(module.state_dict()), score=sign * chosen)
 
 
 def _runs(

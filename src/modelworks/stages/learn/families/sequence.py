@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -10,15 +10,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from modelworks.contracts.body import Body
 from modelworks.contracts.family import Batcher, Front, Graph, Recipe, Source
-from modelworks.contracts.program import Call
 from modelworks.kinds import Example
-from modelworks.stages.learn import bag_front, base, pretrained
+from modelworks.stages.learn import bag_front, base, pretrained, sequence_fronts
 from modelworks.stages.learn.fit import balanced
 from modelworks.stages.learn.loop import fast_math
 from modelworks.stages.learn.networks import bag
 from modelworks.stages.learn.networks.encoder import TextClassifier
+from modelworks.stages.learn.networks.fused import FusedClassifier
 from modelworks.stages.learn.networks.head import fit_linear
 from modelworks.stages.learn.rows import class_counts
 
@@ -51,8 +50,15 @@ class Pretrained(pretrained.Encoder, frozen=True, kw_only=True):
     consistency: float = 0.0
     """Weight of R-Drop (Wu et al. 2021): each batch runs twice, with other subwords and units dropped, and the answers
     must agree. Doubles the time of a step."""
+    ngrams: bool = False
+    """Mix in the answer of an n-gram model, in the share that is best on dev: helps where spelling and tags speak
+    (tweets), costs up to 7 MB."""
     max_length: int = 128
     """Most subwords of a text; the rest is cut."""
+
+
+SHARES = (0.0, 0.15, 0.3, 0.45)
+"""Of the n-grams' logits in the mixture; what is tried on dev."""
 
 
 class SequenceFamily(base.Base):
@@ -69,35 +75,61 @@ class SequenceFamily(base.Base):
                 examples, folder, words=options.words, characters=options.characters, minimum=options.minimum,
                 features=options.features,
             )  # fmt: skip
+        bags = _bags(list(examples), folder) if options.ngrams else None
+        sizes = base.read_json(folder / "network.json")["sizes"] if bags else []
         facts = pretrained.prepare(source, folder)
-        return Front(body=_encoder_body(facts, options), resources=(pretrained.TOKENIZER,))
+        base.write_json(folder / "network.json", {**facts, "sizes": sizes})
+        return sequence_fronts.encoder_front(facts, options.max_length, bags)
 
     def build(self, front: Front, classes: Sequence[str], options: Any, folder: Path) -> nn.Module:
         if isinstance(options, Compact):
             return bag.BagClassifier(base.read_json(folder / "network.json")["sizes"], len(classes))
-        return TextClassifier(pretrained.encoder(folder, options), len(classes), options.head_dropout)
+        made = TextClassifier(pretrained.encoder(folder, options), len(classes), options.head_dropout)
+        if not options.ngrams:
+            return made
+        return FusedClassifier(made, bag.BagClassifier(base.read_json(folder / "network.json")["sizes"], len(classes)))
 
     def load(self, module: nn.Module, source: Source) -> None:
-        assert isinstance(module, TextClassifier)
+        assert isinstance(module, (TextClassifier, FusedClassifier))
         pretrained.load(module.encoder.model, source)
 
     def start(self, module: nn.Module, rows: base.Rows, front: Front, options: Any) -> bool:
         if isinstance(module, bag.BagClassifier):
-            _fit_bags(module, rows, options)
-        else:
-            _fit_head(self, module, rows, front, options)
+            _fit_bags(module, rows, "ids", options)
+            return True
+        if isinstance(module, FusedClassifier):
+            _fit_bags(module.bags, rows, "ngram_ids", Compact(class_weights=options.class_weights))
+        _fit_head(self, module, rows, front, options)
         return True
 
+    def settle(self, module: nn.Module, score: Callable[[], float]) -> float | None:
+        """The share of the n-grams that scores best on dev, the smaller of equal ones."""
+        if not isinstance(module, FusedClassifier):
+            return None
+        found = {}
+        for share in SHARES:
+            module.share.fill_(share)
+            found[share] = score()
+        best = max(SHARES, key=lambda share: (found[share], -share))
+        module.share.fill_(best)
+        return found[best]
+
     def groups(self, module: nn.Module, options: Any) -> list[dict[str, Any]]:
-        return [] if isinstance(module, bag.BagClassifier) else pretrained.groups(module, options)
+        if isinstance(module, bag.BagClassifier):
+            return []
+        prefix = "classifier.encoder." if isinstance(module, FusedClassifier) else "encoder."
+        return pretrained.groups(module, options, prefix)
 
     def collate(self, rows: base.Rows, front: Front) -> dict[str, torch.Tensor]:
         labels = torch.from_numpy(np.array([row["labels"] for row in rows]))
-        ids = [row["ids"] for row in rows]
-        padding = front.body.after[0].params
-        batch = {"input_ids": base.pad(ids, **padding), "labels": labels}
-        if "attention_mask" in front.body.after[-1].inputs:
-            batch["attention_mask"] = base.mask(ids, padding["multiple"])
+        *pads, graph = front.body.after
+        batch = {"labels": labels}
+        for call in pads:
+            ids = [row[call.inputs[0]] for row in rows]
+            padded, mask = call.outputs
+            batch[padded] = base.pad(ids, **call.params)
+            if mask in graph.inputs:
+                batch[mask] = base.mask(ids, call.params["multiple"])
         return batch
 
     def batcher(self, rows: base.Rows, front: Front, classes: Sequence[str], options: Any) -> Batcher:
@@ -118,7 +150,18 @@ class SequenceFamily(base.Base):
         if isinstance(module, bag.BagClassifier):
             feeds = {"input_ids": torch.zeros(2, 3, dtype=torch.int32)}
             return base.export(module, folder, feeds, {"input_ids": {0: "batch", 1: "length"}})
-        return pretrained.export(module, folder, {}, {0: "batch"})
+        feeds = {}
+        if isinstance(module, FusedClassifier):
+            feeds["ngrams"] = torch.zeros(2, 7, dtype=torch.int32)
+        return pretrained.export(module, folder, feeds, {0: "batch"})
+
+
+def _bags(examples: Sequence[Example], folder: Path) -> Front:
+    plain = Compact()
+    return bag_front.prepare(
+        examples, folder, words=plain.words, characters=plain.characters, minimum=plain.minimum,
+        features=plain.features,
+    )  # fmt: skip
 
 
 def disagreement(one: torch.Tensor, two: torch.Tensor) -> torch.Tensor:
@@ -127,14 +170,14 @@ def disagreement(one: torch.Tensor, two: torch.Tensor) -> torch.Tensor:
     return ((p.exp() - q.exp()) * (p - q)).sum(-1).mean() / 2
 
 
-def _fit_bags(module: bag.BagClassifier, rows: base.Rows, options: Compact) -> None:
+def _fit_bags(module: bag.BagClassifier, rows: base.Rows, name: str, options: Compact) -> None:
     labels = torch.from_numpy(np.array([row["labels"] for row in rows]))
     weights = None
     if options.class_weights == "balanced":
         weights = balanced(class_counts(rows, module.classes))
     start = 0
     for size in module.sizes:
-        ids = [row["ids"] - start for row in rows]
+        ids = [row[name] - start for row in rows]
         table, bias = bag.fit(
             [some[(some >= 0) & (some < size)] for some in ids], labels, size, module.classes,
             smoothing=options.smoothing, strength=options.strength, weights=weights,
@@ -146,29 +189,12 @@ def _fit_bags(module: bag.BagClassifier, rows: base.Rows, options: Compact) -> N
 
 
 def _fit_head(family: SequenceFamily, module: nn.Module, rows: base.Rows, front: Front, options: Any) -> None:
-    assert isinstance(module, TextClassifier)
+    assert isinstance(module, (TextClassifier, FusedClassifier))
+    head = module.classifier.head if isinstance(module, FusedClassifier) else module.head
     some = sorted(base.sample(rows, options.start_examples), key=lambda row: len(row["ids"]))
     batches = [family.collate(some[i : i + 64], front) for i in range(0, len(some), 64)]
     found = pretrained.features(module, batches, options.fast_math and fast_math())
-    fit_linear(module.head, torch.cat([x for x, _ in found]), torch.cat([y for _, y in found]))
-
-
-def _encoder_body(facts: Mapping[str, Any], options: Pretrained) -> Body:
-    tokenize = {"max_length": min(options.max_length, facts["positions"])}
-    return Body(
-        shape="sequence",
-        before=(
-            Call(op="text.tokenize.v1", inputs=("text",), outputs=("ids",), params=tokenize, resources=("tokenizer",)),
-        ),
-        after=(
-            Call(
-                op="batch.pad.v1", inputs=("ids",), outputs=("input_ids", "attention_mask"),
-                params={"value": facts["pad"], "multiple": base.MULTIPLE},
-            ),
-            Call(graph="model", inputs=("input_ids", "attention_mask"), outputs=("logits",)),
-        ),
-        length="ids",
-    )  # fmt: skip
+    fit_linear(head, torch.cat([x for x, _ in found]), torch.cat([y for _, y in found]))
 
 
 FAMILY = SequenceFamily()
