@@ -98,6 +98,14 @@ def _text(folder: Path) -> Path:
     return path
 
 
+def _conllu(folder: Path) -> Path:
+    path = folder / "data.conllu"
+    word = "{}\t{}\t_\t{}\t_\t_\t{}\tdep\t_\t_\n"
+    rows = [word.format(1, "Rain", "good", 0) + word.format(2, "falls", "bad", 1), word.format(1, "Stop", "bad", 0)]
+    path.write_text("\n".join([*rows, word.format(1, "😀", "good", 0), ""]), "utf-8")
+    return path
+
+
 def _images(folder: Path) -> Path:
     path = folder / "images"
     for number, (_, label) in enumerate(ROWS):
@@ -116,7 +124,7 @@ def _zip(folder: Path) -> Path:
 SAMPLES: dict[str, tuple[Callable[[Path], Path], Reading]] = {
     "csv": (_csv, TEXT), "tsv": (_tsv, TEXT), "jsonl": (_jsonl, TEXT), "parquet": (_parquet, TEXT),
     "huggingface": (_huggingface, TEXT), "conll": (_conll, SPANS), "image-folder": (_images, IMAGE),
-    "zip": (_zip, TEXT), "tweeteval": (_tweeteval, TEXT),
+    "zip": (_zip, TEXT), "conllu": (_conllu, Reading(input="text", target="tags")), "tweeteval": (_tweeteval, TEXT),
     "text": (_text, Reading(input="prompt", target="continuation")),
 }  # fmt: skip
 

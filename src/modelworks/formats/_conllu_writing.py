@@ -29,7 +29,7 @@ def _tree(id_: str, text: str, target: Tree) -> Iterator[str]:
         is_new = number == 0 or text[at : sentence.start] == PARAGRAPH
         comments = sentence.comments or _comments(id_, number, is_new)
         yield "".join(f"# {line}\n" for line in _with_text(comments, text[sentence.start : sentence.end]))
-        yield "".join(_lines(sentence, text, before, between, number + 1 == len(target.sentences)))
+        yield "".join(_lines(sentence, text, before, between, _usual(target.sentences[number + 1 : number + 2])))
         yield "\n"
         at = sentence.end
 
@@ -43,16 +43,27 @@ def _comments(id_: str, number: int, begins: bool) -> tuple[str, ...]:
 
 def _with_text(comments: Sequence[str], text: str) -> Iterator[str]:
     for line in comments:
-        yield f"text = {' '.join(text.split())}" if line.partition("=")[0].strip() == "text" else line
+        name, _, given = line.partition("=")
+        stale = name.strip() == "text" and given.split() != text.split()
+        yield f"text = {' '.join(text.split())}" if stale else line
 
 
-def _lines(sentence: Sentence, text: str, before: str, between: str, last: bool) -> Iterator[str]:
+def _usual(following: Sequence[Sentence]) -> tuple[str, ...]:
+    """What behind a sentence needs no word of its own: nothing at the end, else a blank, or what `# newpar` says."""
+    if not following:
+        return ("",)
+    comments = following[0].comments
+    marked = not comments or any(line.partition("=")[0].strip() in ("newpar", "newpar id") for line in comments)
+    return (" ", PARAGRAPH) if marked else (" ",)
+
+
+def _lines(sentence: Sentence, text: str, before: str, between: str, usual: Sequence[str]) -> Iterator[str]:
     empty = list(sentence.empty)
     yield from _empty(empty, 0)
     for number, token in enumerate(sentence.tokens):
         ends = number + 1 == len(sentence.tokens)
         spaces = between if ends else text[token.end : sentence.tokens[number + 1].start]
-        pairs = _spaces(spaces, ends, last)
+        pairs = _spaces(spaces, usual if ends else (" ",))
         if number == 0 and before:
             pairs.append(f"SpacesBefore={escaped(before)}")
         plain = len(token.words) == 1 and token.words[0].form == token.text
@@ -63,10 +74,9 @@ def _lines(sentence: Sentence, text: str, before: str, between: str, last: bool)
             yield from _empty(empty, word.id)
 
 
-def _spaces(spaces: str, ends: bool, last: bool) -> list[str]:
+def _spaces(spaces: str, usual: Sequence[str]) -> list[str]:
     """How MISC says what white space comes behind a token; nothing for the usual."""
-    usual = (" ", PARAGRAPH) if ends else (" ",)
-    if spaces in usual or (ends and last and not spaces):
+    if spaces in usual:
         return []
     return ["SpaceAfter=No"] if not spaces else [f"SpacesAfter={escaped(spaces)}"]
 
@@ -108,8 +118,7 @@ def _tags(id_: str, text: str, target: Tags) -> str:
     made.append(f"# text = {' '.join(text.split())}\n")
     ends = [start for start, _ in target.tokens[1:]] + [len(text)]
     for number, ((start, end), tag, following) in enumerate(zip(target.tokens, target.tags, ends, strict=True), 1):
-        last = number == len(target.tokens)
-        pairs = _spaces(text[end:following], last, last)
+        pairs = _spaces(text[end:following], ("",) if number == len(target.tokens) else (" ",))
         if number == 1 and start:
             pairs.append(f"SpacesBefore={escaped(text[:start])}")
         columns = (str(number), text[start:end], _EMPTY, tag, *[_EMPTY] * 5, _misc(_EMPTY, pairs))

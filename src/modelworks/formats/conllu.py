@@ -70,8 +70,7 @@ def _document(path: Path, name: str, held: list[Checked]) -> Example:
         text += one.before
         sentences.append(_sentence(one, len(text)))
         text += one.text
-    last = held[-1].after
-    text += last if last is not None and "\n" in last else ""
+    text += held[-1].after or ""
     line = held[0].block.line
     return Example(name or f"{path.name}:{line}", Text(text), Tree(tuple(sentences)), {}, "", f"{path}:{line}")
 

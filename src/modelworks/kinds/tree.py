@@ -151,7 +151,7 @@ def check_tree(words: Sequence[Word], where: str) -> None:
 
 
 def find_cycle(heads: Sequence[int]) -> list[int]:
-    """Words (from 1) of a circle among heads (0 for the root), in order of their number; empty for a tree."""
+    """Words (from 1) of a circle among heads (0 for the root), each followed by its head; empty for a tree."""
     state = [0] * (len(heads) + 1)  # 0 unseen, else the number of the walk that saw it
     for start in range(1, len(heads) + 1):
         node = start
@@ -162,7 +162,8 @@ def find_cycle(heads: Sequence[int]) -> list[int]:
             circle = [node]
             while (node := heads[node - 1]) != circle[0]:
                 circle.append(node)
-            return sorted(circle)
+            first = circle.index(min(circle))
+            return circle[first:] + circle[:first]
     return []
 
 
