@@ -18,7 +18,7 @@ from modelworks.bundle import pack
 from modelworks.contracts.step import Work
 from modelworks.core.config import load_project
 from modelworks.core.progress import Lines
-from modelworks.stages import learn, prepare
+from modelworks.stages import learn, optimize, prepare
 
 HERE = Path(__file__).parent
 
@@ -34,6 +34,9 @@ def main(name: str) -> None:
             ("export", learn.export, {"dataset": folder / "prepare", "checkpoint": folder / "train"},
              {"name": project.name}),
         ]  # fmt: skip
+        if project.optimize.variants:
+            inputs = {"dataset": folder / "prepare", "bundle": folder / "export"}
+            steps.append(("optimize", optimize.run, inputs, {"optimize": msgspec.to_builtins(project.optimize)}))
         for step, run, inputs, params in steps:
             for part in (step, "scratch", "cache"):
                 (folder / part).mkdir(exist_ok=True)
@@ -43,7 +46,7 @@ def main(name: str) -> None:
             ))  # fmt: skip
             print(step, json.dumps(facts), flush=True)
         place = Path(starters.__file__).parent / f"{name}.zip"
-        pack(folder / "export" / "bundle", place)
+        pack(folder / steps[-1][0] / "bundle", place)
         print(place, place.stat().st_size)
 
 

@@ -14,6 +14,8 @@ from modelworks.ops.parse import PLACES, POINTS
 from modelworks.stages.learn.networks.encoder import SHAPES, TextEncoder
 
 LAYERS = ("upos", "xpos", "feats", "scripts")
+_DILATIONS = (1, 2, 4, 8, 16)
+"""Of the segmenter: it sees 31 characters to either side."""
 
 
 def table(size: int, width: int) -> nn.Embedding:
@@ -34,9 +36,8 @@ class Segmenter(nn.Module):
         self.character, self.word = table(POINTS, 32), table(buckets + 1, 32)
         self.shape, self.place = table(SHAPES, 8), table(PLACES, 8)
         self.inward, self.dropout = nn.Linear(80, width), nn.Dropout(dropout)
-        dilations = (1, 2, 4, 8, 16)
-        self.convolutions = nn.ModuleList(nn.Conv1d(width, 2 * width, 3, dilation=d, padding=d) for d in dilations)
-        self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in dilations)
+        self.convolutions = nn.ModuleList(nn.Linear(3 * width, 2 * width) for _ in _DILATIONS)
+        self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in _DILATIONS)
         self.head = nn.Linear(width, classes)
 
     def forward(self, points: Tensor, attention_mask: Tensor) -> dict[str, Tensor]:
@@ -52,11 +53,18 @@ class Segmenter(nn.Module):
         )
         hidden = self.inward(self.dropout(torch.cat(parts, -1)))
         shown = attention_mask.unsqueeze(-1).to(hidden.dtype)
-        for convolution, norm in zip(self.convolutions, self.norms, strict=True):
-            both = convolution((norm(hidden) * shown).transpose(1, 2)).transpose(1, 2)
-            value, gate = both.chunk(2, -1)
+        for convolution, norm, reach in zip(self.convolutions, self.norms, _DILATIONS, strict=True):
+            value, gate = convolution(_neighbours(norm(hidden) * shown, reach)).chunk(2, -1)
             hidden = hidden + self.dropout(value * torch.sigmoid(gate))
         return {"logits": self.head(hidden)}
+
+
+def _neighbours(x: Tensor, reach: int) -> Tensor:
+    """Each position [B, T, D] between those `reach` before and behind it: [B, T, 3 D]. A matrix product over it is a
+    dilated convolution whose sums, unlike those of convolution kernels, do not depend on T."""
+    length = x.shape[1]
+    wide = nn.functional.pad(x, (0, 0, reach, reach))
+    return torch.cat([wide[:, :length], x, wide[:, 2 * reach : 2 * reach + length]], -1)
 
 
 class Words(nn.Module):
