@@ -76,6 +76,17 @@ def test_optimize_writes_a_bundle(bundle, data, tmp_path) -> None:
     assert isinstance(raised(optimize, bundle / "bundle", "--data", data, "--out", out), ConfigError)
 
 
+@pytest.mark.parametrize("command", [evaluate, compare])
+def test_bad_examples_are_left_out_when_asked(bundle, data, command) -> None:
+    with data.open("a") as stream:
+        stream.write("good film,,web\n,positive,web\n")
+    folders = [bundle / "bundle"] * (2 if command is compare else 1)
+    result = CliRunner().invoke(command, [*map(str, folders), str(data), "--skip-bad"], catch_exceptions=False)
+    assert result.exit_code == 0
+    assert "left out 2 examples:" in result.stderr
+    assert "data.csv:202: the label is empty" in result.stderr
+
+
 def test_faults(bundle, data, tmp_path) -> None:
     folder = bundle / "bundle"
     assert isinstance(raised(evaluate, folder, tmp_path / "none.csv"), DataError)
@@ -86,6 +97,7 @@ def test_faults(bundle, data, tmp_path) -> None:
     error = raised(evaluate, folder, bad)
     assert isinstance(error, DataError)
     assert "bad.csv" in error.where
+    assert "--skip-bad" in error.hint
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "manifest.json").write_text("{}")
     assert isinstance(raised(evaluate, tmp_path / "broken", data), BundleError)

@@ -164,6 +164,9 @@ class TestBadData:
         assert sum(dataset.splits.values()) == 40
         assert dataset.validation["problems"]["bad"] == 3
         assert [bad["where"] for bad in dataset.validation["bad"]] == [f"reviews.csv:{n}" for n in (42, 43, 44)]
+        listed = (prepared.project.parent / "artifact1" / "left_out.jsonl").read_text().splitlines()
+        assert [json.loads(line)["where"] for line in listed] == [f"reviews.csv:{n}" for n in (42, 43, 44)]
+        assert any("reviews.csv:42: the text is empty" in line for line in prepared.said)
 
     def test_all_bad_stops_also_when_asked_to_skip(self, prepared: Any) -> None:
         prepared.write("reviews.jsonl", '{"text": "", "label": "x"}\n{"text": "", "label": "y"}\n')

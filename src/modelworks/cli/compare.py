@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from modelworks.cli._labelled import COLUMNS, FORMAT
+from modelworks.cli._labelled import COLUMNS, FORMAT, SKIP_BAD
 
 
 @click.command()
@@ -19,9 +19,10 @@ from modelworks.cli._labelled import COLUMNS, FORMAT
 @click.option("--resamples", default=2000, show_default=True, type=click.IntRange(100))
 @FORMAT
 @COLUMNS
+@SKIP_BAD
 def command(
     a: str, b: str, files: tuple[str, ...], as_json: bool, confidence: float, resamples: int, form: str | None,
-    columns: tuple[str, ...],
+    columns: tuple[str, ...], skip_bad: bool,
 ) -> None:  # fmt: skip
     """Compare two bundles on the same labelled files by a paired test.
 
@@ -40,7 +41,7 @@ def command(
             "the bundles are of two tasks", where=b, seen=second.manifest.task, allowed=(first.manifest.task,)
         )
     task = tasks.find(first.manifest.task)
-    rows = _compare(first, second, task, reader(task, files, form, columns), confidence, resamples)
+    rows = _compare(first, second, task, reader(task, files, form, columns, skip_bad), confidence, resamples)
     facts = {"a": first.id, "b": second.id, "confidence": confidence, "metrics": rows}
     click.echo(json.dumps(facts) if as_json else _words(facts))
 

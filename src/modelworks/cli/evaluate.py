@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from modelworks.cli._labelled import COLUMNS, FORMAT
+from modelworks.cli._attach import ATTACH, attached
+from modelworks.cli._labelled import COLUMNS, FORMAT, SKIP_BAD
 
 
 @click.command()
@@ -22,9 +23,10 @@ from modelworks.cli._labelled import COLUMNS, FORMAT
 @click.option("--out", type=click.Path(path_type=Path), help="Folder to keep the report artifact in.")
 @FORMAT
 @COLUMNS
+@SKIP_BAD
 def command(
     bundle: str, files: tuple[str, ...], as_json: bool, confidence: float, resamples: int, slices: tuple[str, ...],
-    robustness: bool, out: Path | None, form: str | None, columns: tuple[str, ...],
+    robustness: bool, out: Path | None, attach: tuple[str, ...], form: str | None, columns: tuple[str, ...], skip_bad: bool,
 ) -> None:  # fmt: skip
     """Score a bundle on labelled files, with intervals.
 
@@ -39,10 +41,10 @@ def command(
     from modelworks.stages import evaluate
 
     settings = Evaluate(confidence=confidence, resamples=resamples, slices=slices, robustness=robustness)
-    predictor = Predictor.open(resolve(bundle))
+    predictor = Predictor.open(resolve(bundle), attach=attached(attach))
     task = tasks.find(predictor.manifest.task)
     with _show.progress() as shown:
-        found = evaluate.evaluate(predictor, task, reader(task, files, form, columns), settings, shown)
+        found = evaluate.evaluate(predictor, task, reader(task, files, form, columns, skip_bad), settings, shown)
     found.report.update(dataset="", split="given", files=list(files))
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)

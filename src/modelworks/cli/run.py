@@ -16,14 +16,17 @@ from modelworks.pipeline.execute import Executor
 @click.option("--until", metavar="STEP", help="Stop after this step.")
 @click.option("--force", metavar="STEP", multiple=True, help="Make this step again even if nothing changed.")
 @click.option("--set", "overrides", metavar="KEY=VALUE", multiple=True, help="Override a key of modelworks.yaml.")
+@click.option("--skip-bad", is_flag=True, help="Leave out examples that cannot be used, counted and listed.")
 @click.option("--engine", metavar="NAME", help="What orders the steps (default: that of modelworks.yaml).")
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
 def command(
-    until: str | None, force: tuple[str, ...], overrides: tuple[str, ...], engine: str | None, as_json: bool
-) -> int:
+    until: str | None, force: tuple[str, ...], overrides: tuple[str, ...], skip_bad: bool, engine: str | None,
+    as_json: bool,
+) -> int:  # fmt: skip
     """Run the plan: prepare, train, export, optimize, evaluate, gate, release.
 
     Steps whose inputs, parameters and code did not change are taken from the store. Exit code 1: the gate says no."""
+    overrides += ("data.skip_bad=true",) if skip_bad else ()
     settings, executor = _project.executor(overrides)
     for name in force:
         executor.step(name)

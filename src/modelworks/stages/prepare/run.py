@@ -12,10 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from modelworks.contracts import task as tasks
 from modelworks.contracts.format import Bad
 from modelworks.contracts.step import Work
 from modelworks.contracts.task import Task
+from modelworks.core import files
 from modelworks.core.errors import DataError
 from modelworks.core.progress import Progress
 from modelworks.dataset import create
@@ -28,6 +31,8 @@ from modelworks.stages.prepare.sources import Sources
 from modelworks.stages.prepare.split import assign
 
 SHOWN = 5
+LEFT_OUT = "left_out.jsonl"
+"""Every example that `skip_bad` left out: where, message, seen, allowed."""
 STRIDE = 100
 """Examples between two signs of progress."""
 
@@ -42,6 +47,8 @@ class Findings:
     splits: list[str]
     left_out: set[int]
     validation: dict[str, Any]
+    faults: tuple[Bad, ...] = ()
+    """Of the items that are not usable."""
 
 
 def run(work: Work) -> dict[str, Any]:
@@ -58,6 +65,10 @@ def run(work: Work) -> dict[str, Any]:
     )  # fmt: skip
     for note in found.validation["notes"]:
         work.progress.say(f"data: {note}")
+    if found.faults:
+        lines = [msgspec.json.encode(fault) + b"\n" for fault in found.faults]
+        files.write_bytes(work.output / LEFT_OUT, b"".join(lines))
+        work.progress.say(f"data: left out, the whole list is in {LEFT_OUT}:\n{_listed(found.faults)}")
     return {
         "dataset": dataset.id, "splits": dataset.splits, "labels": list(dataset.labels),
         "split": found.validation["split"], "problems": found.validation["problems"],
@@ -87,7 +98,7 @@ def inspect(task: Task, sources: Sources, data: dict[str, Any], progress: Progre
     about = {"sources": sources.columns(), "split": how}
     validation = report.validation(facts, splits, left_out, faults, about)
     _stop_for_labels(task, facts, splits, validation)
-    return Findings(facts, usable, splits, left_out, validation)
+    return Findings(facts, usable, splits, left_out, validation, tuple(faults))
 
 
 def _chosen(sources: Sources, found: Findings, progress: Progress) -> Iterator[Example]:
@@ -108,13 +119,16 @@ def _chosen(sources: Sources, found: Findings, progress: Progress) -> Iterator[E
 def _stop_for_faults(faults: Sequence[Bad], total: int, skip: bool) -> None:
     if not faults or (skip and len(faults) < total):
         return
-    listed = "\n".join(f"    {_line(fault)}" for fault in faults[:SHOWN])
-    more = f"\n    and {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
     raise DataError(
-        f"{len(faults)} of {total} examples cannot be used:\n{listed}{more}", where=faults[0].where,
+        f"{len(faults)} of {total} examples cannot be used:\n{_listed(faults)}", where=faults[0].where,
         seen=faults[0].seen or None, allowed=faults[0].allowed,
-        hint="correct them, or leave them out (counted and listed): data: {skip_bad: true}",
+        hint="correct them, or leave them out (counted and listed): --skip-bad, or data: {skip_bad: true}",
     )  # fmt: skip
+
+
+def _listed(faults: Sequence[Bad]) -> str:
+    more = f"\n    and {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
+    return "\n".join(f"    {_line(fault)}" for fault in faults[:SHOWN]) + more
 
 
 def _line(fault: Bad) -> str:
