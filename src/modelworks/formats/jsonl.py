@@ -47,7 +47,12 @@ def _array(path: Path) -> Iterator[tuple[int, dict[str, Any] | Bad]]:
 
 
 def _object(path: Path, line: int, value: Any) -> dict[str, Any] | Bad:
-    return value if isinstance(value, dict) else Bad(f"{path}:{line}", "not an object", repr(value)[:100], "{…}")
+    if not isinstance(value, dict):
+        return Bad(f"{path}:{line}", "not an object", repr(value)[:100], "{…}")
+    languages = value.get("translation")
+    if isinstance(languages, dict):  # as Hugging Face has pairs: {"translation": {"en": …, "de": …}}
+        return {**{name: other for name, other in value.items() if name != "translation"}, **languages}
+    return value
 
 
 def _open(path: Path, reading: Reading) -> Table:

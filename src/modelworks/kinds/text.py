@@ -27,7 +27,7 @@ class Text(Kind, frozen=True, omit_defaults=True):
     needs: ClassVar[tuple[tuple[str, ...], ...]] = (("text",), ("tokens",))
     pipeline: ClassVar[Mapping[str, str]] = {
         "labels": "text-classification", "entities": "token-classification", "tagged": "token-classification",
-        "tree": "token-classification", "translation": "translation", "summary": "summarization",
+        "tree": "token-classification", "written": "text2text-generation",
         "completion": "text-generation", "vector": "feature-extraction",
     }  # fmt: skip
     sample: ClassVar[Mapping[str, Any]] = {"text": "A wonderful film."}

@@ -115,7 +115,8 @@ class Search:
         last, ended = length >= self._most[self._rows], tokens == self._settings.end
         for place, rank in np.argwhere((ended | last[:, None])[:, : self._settings.beams]).tolist():
             row, beam, total = int(self._rows[place]), int(beams[place, rank]), float(sums[place, rank])
-            if len(self._found[row]) >= self._settings.beams or (total <= _NEVER and self._found[row]):
+            impossible = total <= 0.5 * _NEVER and bool(self._found[row] or not last[place])
+            if impossible or len(self._found[row]) >= self._settings.beams:
                 continue
             value = total / length**self._settings.penalty
             made = self._tokens[place, beam, 1:].tolist()

@@ -23,7 +23,8 @@ def joined(tokenizer: Any, found: Found, unknown: int, units: np.ndarray, source
     """The text of tokens: unknown ones give way to what stands in the source where the decoder looked."""
     pieces, looked = [], []
     for token, (most, missing) in zip(found.tokens, found.looks, strict=False):
-        start, end = units[min(missing if token == unknown else most, len(units) - 1)].tolist()
+        at = missing if token == unknown else most
+        start, end = units[at].tolist() if at < len(units) else (0, 0)
         pieces.append(source[start:end] if token == unknown else tokenizer.id_to_token(token) or "")
         looked.append((start, end))
     ends = [len(_decoded(tokenizer, pieces[: n + 1])) for n in range(len(pieces))]

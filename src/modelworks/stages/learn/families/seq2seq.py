@@ -14,6 +14,7 @@ from modelworks.bundle import open_resources
 from modelworks.contracts.family import Batcher, Front, Graph, Recipe, Resource, Source
 from modelworks.kinds import Example, References, Text
 from modelworks.stages.learn import base, seq2seq_export, seq2seq_vocabulary
+from modelworks.stages.learn.muon import Muon
 from modelworks.stages.learn.networks.seq2seq import Decoding, Encoding, Transformer
 from modelworks.stages.learn.seq2seq_body import Writing, body
 from modelworks.stages.learn.seq2seq_copies import hidden
@@ -24,12 +25,15 @@ class Compact(Writing, frozen=True, kw_only=True):
     """Options of the transformer from scratch."""
 
     space: ClassVar[Mapping[str, Any]] = {
-        "learning_rate": {"low": 5e-4, "high": 4e-3, "log": True}, "dropout": [0.1, 0.2, 0.3],
+        "matrix_learning_rate": {"low": 0.01, "high": 0.04, "log": True}, "dropout": [0.1, 0.2, 0.3],
     }  # fmt: skip
 
     epochs: float = 14
-    batch_size: int = 64
-    learning_rate: float = 1.5e-3
+    batch_size: int = 96
+    learning_rate: float = 3e-3
+    """Of the tables, norms and biases (AdamW)."""
+    matrix_learning_rate: float = 0.02
+    """Of the layers' matrices (Muon)."""
     weight_decay: float = 1e-4
     warmup: float = 0.05
     ema: float = 0.995
@@ -94,8 +98,20 @@ class Seq2Seq(base.Base):
         assert isinstance(module, Transformer)
         return {"encoder": Encoding(module), "decoder": Decoding(module)}
 
+    def groups(self, module: nn.Module, options: Any) -> list[dict[str, Any]]:
+        assert isinstance(module, Transformer)
+        layers = [*module.encoder.parameters(), *module.decoder.parameters()]
+        matrices = [p for p in layers if p.ndim == 2]
+        known = {id(p) for p in matrices}
+        others = [p for p in module.parameters() if id(p) not in known]
+        decay = options.weight_decay
+        return [
+            {"params": matrices, "lr": options.matrix_learning_rate, "weight_decay": decay, "muon": True},
+            {"params": others, "lr": options.learning_rate, "weight_decay": 0.0, "muon": False},
+        ]
+
     def optimizer(self, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
-        return torch.optim.AdamW(groups, betas=(0.9, 0.98), eps=1e-8, fused=True)
+        return Muon(groups)
 
     def length(self, row: Mapping[str, Any]) -> int:
         return len(row["ids"]) + len(row["target"])
