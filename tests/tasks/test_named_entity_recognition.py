@@ -7,8 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from modelworks.bundle import Interpreter
 from modelworks.contracts import op as ops
 from modelworks.contracts import task as tasks
+from modelworks.contracts.body import Body
+from modelworks.contracts.program import Call
 from modelworks.kinds import Entities, Entity, Span, Spans, Text
 from modelworks.ops.text import split_words
 
@@ -99,3 +102,48 @@ def test_target_and_prediction_are_shown_side_by_side_with_exact_marks():
     assert "a&lt;b" in html
     assert ">Ada<sub>per</sub></mark>" in html
     assert ">😀<sub>loc</sub></mark>" in html
+
+
+PIECES = [
+    "London",
+    "नमस्ते",
+    "😀",
+    "👩🏽‍🚀",
+    "e\u0301tude",
+    "李白",
+    "שלום",
+    "don't",
+    "\u200d",
+    "a" * 300,
+    "\n",
+    "3.14",
+    "ﬁ",
+    "🇩🇪",
+]
+
+
+def test_a_hundred_thousand_characters_of_any_script_in_windows():
+    random = np.random.default_rng(0)
+    text = " ".join(random.choice(PIECES, 20_000))[:100_000].encode("utf-8", "ignore").decode()
+    body = Body(
+        shape="token", length="grams",
+        before=(Call(op="text.words.v1", inputs=("text",), outputs=("words", "units")),
+                Call(op="text.grams.v1", inputs=("words",), outputs=("grams",), params={"buckets": 50})),
+        after=(Call(op="graph.windows.v1", inputs=("grams",), outputs=("logits",), graphs=("model",),
+                    params={"feeds": ["x"], "size": 128, "stride": 64}),),
+    )  # fmt: skip
+    seen = []
+
+    def graph(feeds):
+        seen.append(feeds["x"].shape)
+        return {"logits": random.normal(0, 3, (*feeds["x"].shape[:2], len(TAGS))).astype(np.float32)}
+
+    interpreter = Interpreter(TASK.program(LABELS, body), {"model": graph}, {}, input="text", prediction="entities")
+    (found,) = interpreter.run([Text(text)])
+    found.check()
+    assert max(shape[1] for shape in seen) <= 128
+    assert len(found.entities) > 1000
+    assert all(entity.word == text[entity.start : entity.end] for entity in found.entities)
+    starts = [entity.start for entity in found.entities]
+    assert starts == sorted(starts)
+    assert found.entities[-1].end > 0.99 * len(text)
