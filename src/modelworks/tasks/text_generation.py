@@ -103,4 +103,5 @@ TASK = Task(
     render=_render,
     example=_example,
     slices=("length",),
+    starter="text-generation",
 )

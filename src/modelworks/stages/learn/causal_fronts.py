@@ -7,17 +7,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from modelworks.contracts.body import Body
+from modelworks.bundle.causal import TEMPLATE, TOKENIZER, body
 from modelworks.contracts.decoder import Cache
-from modelworks.contracts.family import Front, Resource, Source
-from modelworks.contracts.program import Call
+from modelworks.contracts.family import Front, Source
 from modelworks.core.errors import DataError, StepError
 from modelworks.core.files import write_bytes
 from modelworks.kinds import Example, Prompt
 from modelworks.stages.learn import base
 
-TOKENIZER = Resource(name="tokenizer", file="resources/tokenizer.json", type="tokenizer")
-TEMPLATE = Resource(name="template", file="resources/template.json", type="json")
 EDGE, UNKNOWN = "<|edge|>", "<|unknown|>"
 """What begins every window and ends every document, and a character that training never saw (compact networks)."""
 
@@ -137,25 +134,4 @@ def front(cache: Cache, first: list[int], ends: list[int], template: bool) -> Fr
     params: dict[str, Any] = {"first": first, "ends": ends}
     params["cache"] = {"vocabulary": cache.vocabulary, "context": cache.context,
                        "states": {name: list(shape) for name, shape in cache.states.items()}}  # fmt: skip
-    return Front(body=body(params, template), resources=(TOKENIZER, *([TEMPLATE] if template else [])))
-
-
-def body(params: Mapping[str, Any], template: bool, tokenizer: str = "tokenizer") -> Body:
-    """Rendered, tokenized, then gone on with by the decoder of graph `model`."""
-    chat = {"params": {"template": TEMPLATE.name}, "resources": (TEMPLATE.name,)} if template else {}
-    return Body(
-        shape="causal",
-        before=(
-            Call(op="sampling.prompt.v1", inputs=("text", "messages"), outputs=("rendered",), **chat),
-            Call(op="text.limit.v1", inputs=("rendered",), outputs=("prompt",)),
-            Call(op="text.subwords.v1", inputs=("prompt",), outputs=("ids", "units"), resources=(tokenizer,)),
-        ),
-        after=(
-            Call(
-                op="sampling.generate.v1", inputs=("prompt", "ids", "units", "sampling"),
-                outputs=("written", "finish_reason", "usage", "tokens", "choices"), graphs=("model",),
-                resources=(tokenizer,), params=dict(params),
-            ),
-        ),
-        length="ids",
-    )  # fmt: skip
+    return Front(body=body(params, template=template), resources=(TOKENIZER, *([TEMPLATE] if template else [])))
