@@ -32,10 +32,10 @@ def test_enough_time_means_all_the_epochs():
 
 def test_too_little_time_means_fewer_steps_and_at_least_one():
     plan = decide(20)
-    assert 1 < plan.steps < 200
-    assert plan.steps * 0.1 + (plan.steps // plan.every + 1) * 1.0 <= 20
-    assert decide(0.01).steps == 1
-    assert decide(-5).steps == 1
+    assert 1 < plan.last < 200
+    assert plan.last * 0.1 + (plan.last // plan.every + 1) * 1.0 <= 20
+    assert decide(0.01).last == 1
+    assert decide(-5).last == 1
 
 
 def test_dear_scoring_is_done_more_rarely():
@@ -45,19 +45,29 @@ def test_dear_scoring_is_done_more_rarely():
 @given(seconds=st.floats(0, 5000), step=st.floats(0.001, 5), score=st.floats(0, 100), epochs=st.floats(0.1, 20))
 def test_the_plan_fits_the_time(seconds, step, score, epochs):
     plan = decide(seconds, step, score, epochs)
-    cost = plan.steps * step + (plan.steps / plan.every + 1) * score
-    assert plan.steps == 1 or cost <= seconds * 1.001
+    cost = plan.last * step + (plan.last / plan.every + 1) * score
+    assert plan.last == 1 or cost <= seconds * 1.001
     assert plan.every >= 1
+    assert plan.last <= plan.steps
 
 
-def test_a_machine_that_slows_down_shortens_the_plan():
+def test_a_machine_that_slows_down_ends_the_plan_earlier():
     plan = decide(10_000)
-    assert plans.shortened(plan, 100, seconds=60, step_seconds=0.2) is plan  # exactly in time
-    shorter = plans.shortened(plan, 100, seconds=30, step_seconds=0.2)
+    assert plans.repaced(plan, 100, seconds=62, step_seconds=0.2) is plan  # exactly in time
+    shorter = plans.repaced(plan, 100, seconds=30, step_seconds=0.2)
     assert plan.last == plan.steps == shorter.steps == 400
     assert shorter.last == 245
-    assert plans.shortened(shorter, 200, seconds=-1, step_seconds=0.2).last == 201
-    assert plans.shortened(shorter, 200, seconds=1000, step_seconds=0.2) is shorter  # never longer again
+    assert plans.repaced(shorter, 200, seconds=-1, step_seconds=0.2).last == 201
+
+
+def test_a_machine_that_was_only_busy_when_it_was_timed_gets_its_steps_back():
+    plan = decide(30, step=0.2, score=0)
+    assert plan.last == 150
+    longer = plans.repaced(plan, 50, seconds=20, step_seconds=0.1)
+    assert longer.last == 243
+    assert plans.repaced(plan, 50, seconds=2000, step_seconds=0.1).last == plan.steps == 400
+    assert plans.repaced(plan, 50, seconds=21, step_seconds=0.2) is plan  # a little more is not worth it
+    assert plans.repaced(plan, 120, seconds=2000, step_seconds=0.1) is plan  # too late for the learning rate
 
 
 def test_a_plan_is_stored_and_read(tmp_path):

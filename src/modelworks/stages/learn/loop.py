@@ -27,7 +27,7 @@ from modelworks.contracts.family import Family, Recipe
 from modelworks.core.errors import StepError
 from modelworks.core.files import commit_folder
 from modelworks.core.progress import Progress
-from modelworks.stages.learn.plan import Plan, batches, shortened
+from modelworks.stages.learn.plan import Plan, batches, repaced
 from modelworks.stages.learn.setting import Setting
 from modelworks.stages.learn.state import Average, write
 
@@ -192,7 +192,7 @@ class Watch(TrainerCallback, ExportableState):
         step, rate = state.global_step, float(facts["lr_scheduler"].get_last_lr()[0])
         if step % self.plan.every == 0 or step >= self.plan.last:
             self._scoring(step, rate, control)
-            self._hurry(step)
+            self._repace(step)
         self._progress.advance(1, loss=self._loss, lr=rate, **({"dev": self._best} if self._best > -math.inf else {}))
         now = time.monotonic()
         if now >= self._deadline:
@@ -214,14 +214,14 @@ class Watch(TrainerCallback, ExportableState):
     def on_train_begin(self, args: Any, state: Any, control: Any, **facts: Any) -> None:
         self._pace = (state.global_step, time.monotonic())
 
-    def _hurry(self, step: int) -> None:
-        """Shorten the plan when the machine is slower than it was."""
+    def _repace(self, step: int) -> None:
+        """Move the end of the plan when the machine is slower or quicker than it was."""
         now = time.monotonic()
         before, then = self._pace
         pace = (now - then) / max(1, step - before)
-        plan = shortened(self.plan, step, seconds=self._deadline - now, step_seconds=pace)
+        plan = repaced(self.plan, step, seconds=self._deadline - now, step_seconds=pace)
         if plan != self.plan:
-            self._progress.say(f"this goes slower than it began: {plan.last} steps instead of {self.plan.last}")
+            self._progress.say(f"the pace has changed: {plan.last} steps instead of {self.plan.last}")
             self._store(plan)
         self.plan, self._pace = plan, (step, now)
 

@@ -21,6 +21,10 @@ _POOL = 50
 """Batches that are sorted by length together: enough to pad little, few enough to mix."""
 _CAUTION = 0.97
 """Share of the time left that is planned with."""
+_ROOM = 3
+"""So many times more steps are kept ready than seemed to fit, in case the machine was only busy when it was timed."""
+_GROWTH, _EARLY = 1.1, 0.6
+"""A plan grows by a tenth or more, and only while the learning rate has most of its way before it."""
 
 
 class Plan(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -39,7 +43,7 @@ class Plan(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     runs: int = 1
     """Trainings whose weights are averaged."""
     end: int = 0
-    """The last step, when the machine turned out slower than measured; 0 when it did not."""
+    """The last step, where the budget ends before `steps` do; 0 where it does not."""
 
     @property
     def last(self) -> int:
@@ -63,7 +67,8 @@ def quickest(paces: Sequence[Pace]) -> Pace:
 
 
 def decide(recipe: Recipe, examples: int, seed: int, *, seconds: float, pace: Pace, score_seconds: float) -> Plan:
-    """As many steps as the recipe wants, or as fit into `seconds` with their scorings; at least one."""
+    """As many steps as the recipe wants; the last of them is the one that still fits into `seconds` with the scorings
+    before it, and at least the first."""
     step_seconds = pace.seconds
     epoch = max(1, math.ceil(examples / recipe.batch_size))
     wanted = max(1, round(recipe.epochs * epoch))
@@ -72,21 +77,25 @@ def decide(recipe: Recipe, examples: int, seed: int, *, seconds: float, pace: Pa
         every = max(every, min(wanted, math.ceil(4 * score_seconds / max(step_seconds, 1e-9))))
     cost = step_seconds + score_seconds / every
     fitting = int(max(0.0, seconds - score_seconds) / max(cost, 1e-9))
-    steps = max(1, min(wanted, fitting))
-    runs = max(1, min(recipe.soup, fitting // steps)) if steps == wanted else 1
+    steps = max(1, min(wanted, _ROOM * fitting))
+    end = 0 if fitting >= steps else max(1, fitting)
+    runs = max(1, min(recipe.soup, fitting // steps))
     return Plan(
-        steps=steps, epoch_steps=epoch, every=every, threads=pace.threads, fast=pace.fast, seed=seed,
+        steps=steps, end=end, epoch_steps=epoch, every=every, threads=pace.threads, fast=pace.fast, seed=seed,
         step_seconds=round(step_seconds, 5), score_seconds=round(score_seconds, 5), runs=runs,
     )  # fmt: skip
 
 
-def shortened(plan: Plan, step: int, *, seconds: float, step_seconds: float) -> Plan:
-    """The plan, ended earlier when only `seconds` are left after `step` and a step (its share of the scorings
-    included) takes `step_seconds`. Better a schedule that ends a little early than one that is cut off."""
-    possible = step + int(seconds * _CAUTION / max(step_seconds, 1e-9))
-    if possible >= plan.last * _CAUTION:
-        return plan
-    return structs.replace(plan, end=max(step + 1, possible))
+def repaced(plan: Plan, step: int, *, seconds: float, step_seconds: float) -> Plan:
+    """The plan with another end, when `seconds` are left after `step` and a step (its share of the scorings included)
+    takes `step_seconds`: earlier when it would not fit, since a schedule that ends a little early is better than one
+    that is cut off; later, up to all its steps, when much more would fit."""
+    possible = min(plan.steps, step + int(max(0.0, seconds) * _CAUTION / max(step_seconds, 1e-9)))
+    if possible < plan.last * _CAUTION:
+        return structs.replace(plan, end=max(step + 1, possible))
+    if possible > plan.last * _GROWTH and step < plan.last * _EARLY:
+        return structs.replace(plan, end=possible if possible < plan.steps else 0)
+    return plan
 
 
 def threads(recipe: Recipe) -> int:
