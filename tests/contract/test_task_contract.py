@@ -19,6 +19,7 @@ from modelworks.contracts.body import LEAVES, READS, Body
 from modelworks.contracts.program import Call
 from modelworks.core import registry
 from modelworks.kinds import KINDS, decode, encode
+from modelworks.ops.tree import groups
 
 NAMES = registry.names(tasks.PACKAGE)
 
@@ -42,6 +43,20 @@ BODIES = {
         shape="sentences", length="units", before=(),
         after=(Call(op="graph.windows.v1", inputs=("units",), outputs=("logits",), graphs=("model",),
                     params={"feeds": ["x"], "size": 4, "stride": 2}),),
+    ),
+    "tree": Body(
+        shape="tree", length="spans",
+        before=(Call(op="parse.points.v1", inputs=("text",), outputs=("points", "spans"), params={"buckets": 50}),),
+        after=(
+            Call(op="graph.windows.v1", inputs=("points",), outputs=("cuts",), graphs=("model",),
+                 params={"feeds": ["x"], "size": 512, "stride": 256}),
+            Call(op="tokens.segment.v1", inputs=("text", "cuts"), outputs=("tokens", "words", "forms", "sentences")),
+            Call(op="tokens.segment.v1", inputs=("text", "cuts"), outputs=("same", "too", "lemmas", "again")),
+            Call(op="parse.shapes.v1", inputs=("forms",), outputs=("shapes",)),
+            Call(op="parse.sentences.v1", inputs=("tokens", "sentences", "shapes"), graphs=("model",),
+                 outputs=("upos", "xpos", "feats", "scripts", "heads", "deprel"),
+                 params={"feeds": ["y"], "root": None, "graph": "model", "relations": "model"}),
+        ),
     ),
     "image": Body(
         shape="image", before=(
@@ -77,6 +92,9 @@ def interpreter(task, labels, graph):
 def answers(task, labels):
     """Predictions for the task's examples by a network that knows nothing."""
     width = len(task.classes(labels)) or 1
+
+    if task.shape == "tree":
+        return interpreter(task, labels, _babbles(labels)).run([example.input for example in task.example()])
 
     def run(feeds):
         shape = (*feeds["x"].shape[:2], width) if task.shape in _BY_UNIT else (len(feeds["x"]), width)
@@ -166,11 +184,52 @@ def test_a_network_that_says_what_encode_says_gets_the_best_score(task, labels):
         else:
             assert wanted.dtype == np.int64
             assert ((wanted == -100) | ((wanted >= 0) & (wanted < width))).all()
-        graph = SAYS.get(task.shape, _says)(row, wanted, width)
+        graph = SAYS.get(task.shape, _says)({**row, **encoded}, wanted, width)
         (prediction,) = interpreter(task, labels, graph).run([example.input])
         statistics.append(primary.statistics(example.target, prediction, labels, example.input))
     best = primary.ceiling if primary.higher_is_better else primary.floor
     assert primary.score(statistics, np.ones((1, len(examples))))[0] == pytest.approx(best)
+
+
+def _babbles(labels):
+    """A parser's three graphs, which know nothing."""
+    sizes, generator = {layer: len(names) for layer, names in groups(labels).items()}, np.random.default_rng(0)
+
+    def run(feeds):
+        if "x" in feeds:
+            return {"logits": generator.normal(0, 3, (*feeds["x"].shape[:2], 6)).astype(np.float32)}
+        if "dependents" in feeds:
+            return {"logits": generator.normal(0, 3, (len(feeds["dependents"]), sizes["deprel"]))}
+        batch, length = feeds["attention_mask"].shape
+        layers = {layer: generator.integers(0, sizes[layer], (batch, length)) for layer in ("upos", "xpos", "feats")}
+        return _parsed(layers, generator.normal(0, 3, (batch, length + 1, length + 1)))
+
+    return run
+
+
+def _parsed(layers, arcs):
+    pairs = np.zeros((*arcs.shape[:2], 1), dtype=np.float32)
+    return {**layers, "scripts": layers["upos"], "arcs": arcs, "dependents": pairs, "governors": pairs}
+
+
+def _says_tree(row, wanted, width):
+    """The right segmentation and tree of a text that is one sentence."""
+    count = len(row["heads"])
+
+    def run(feeds):
+        if "x" in feeds:
+            return {"logits": np.eye(6)[wanted][None] * 20}
+        if "dependents" in feeds:
+            return {"logits": np.resize(np.eye(width)[row["deprel"]], (len(feeds["dependents"]), width))}
+        batch, length = feeds["attention_mask"].shape
+        layers = {layer: np.zeros((batch, length), np.int64) for layer in ("upos", "xpos", "feats")}
+        arcs = np.zeros((batch, length + 1, length + 1))
+        arcs[:, np.arange(1, count + 1), row["heads"]] = 20
+        for layer, values in layers.items():
+            values[:, :count] = row[layer]
+        return _parsed(layers, arcs)
+
+    return run
 
 
 def _says(row, wanted, width):
@@ -203,7 +262,7 @@ def _says_sentences(row, wanted, width):
     }
 
 
-SAYS = {"token": _says_tokens, "sentences": _says_sentences}
+SAYS = {"token": _says_tokens, "sentences": _says_sentences, "tree": _says_tree}
 """A graph that says what `encode` says, by shape of the body."""
 
 
