@@ -60,12 +60,12 @@ class Article(Text, frozen=True, omit_defaults=True):
         if not isinstance(sentences, list | tuple) or not all(isinstance(one, str) for one in sentences):
             raise ValueError("the document is neither a text nor a list of sentences")
         joined, places = join([sentence for one in sentences if (sentence := one.strip())])
+        if not places:
+            raise ValueError("the document holds no sentence")
         return cls(joined, sentences=places, length=length)
 
     def check(self) -> None:
         super().check()
-        if not self.text.strip():
-            raise ValueError("the document holds no sentence")
         end = 0
         for start, stop in self.sentences:
             if not end <= start < stop <= len(self.text):

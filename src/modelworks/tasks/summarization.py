@@ -15,8 +15,6 @@ from modelworks.kinds import Article, Example, Kind, References, Text, Written
 from modelworks.metrics import _rouge
 from modelworks.tasks._html import marked
 
-MOST_CHARACTERS = 1_000_000
-
 
 def _classes(labels: Sequence[str]) -> list[str]:
     """None: sentences are weighed against each other."""
@@ -24,9 +22,7 @@ def _classes(labels: Sequence[str]) -> list[str]:
 
 
 def _program(labels: Sequence[str], body: Body) -> Program:
-    limit = Call(
-        op="text.limit.v1", inputs=("raw",), outputs=("text",), params={"max_characters": MOST_CHARACTERS}
-    )  # fmt: skip
+    limit = Call(op="text.limit.v1", inputs=("raw",), outputs=("text",))
     if body.shape == "seq2seq":
         outputs = {"text": "written", "candidates": "candidates", "alignments": "alignments"}
         return Program(inputs={"raw": "text"}, calls=(limit, *body.calls), outputs=outputs, length=body.length)
@@ -48,7 +44,7 @@ def _encode(target: Kind, variables: Mapping[str, Any], labels: Sequence[str]) -
     ROUGE-1, 2 and L, each against the reference it is highest for. For those that write, `references` as they are."""
     assert isinstance(target, References)
     text = variables["text"]
-    if "units" not in variables:
+    if "given" not in variables:  # the program of a network that writes splits no sentences
         return {"references": target.references, "text": text}
     gains = [gain(target.references, text[start:end]) for start, end in variables["units"].tolist()]
     return {"labels": np.array(gains, dtype=np.float32)}
