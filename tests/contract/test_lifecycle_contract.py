@@ -16,7 +16,7 @@ from modelworks.core import lock, paths, registry
 from modelworks.core.errors import ConfigError
 from modelworks.kinds import encode
 
-NAMES = registry.names(tasks.PACKAGE)
+NAMES = [name for name in registry.names(tasks.PACKAGE) if tasks.find(name).learnt]
 
 
 @pytest.mark.parametrize("name", NAMES)

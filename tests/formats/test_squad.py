@@ -95,3 +95,24 @@ def test_there_and_back(tmp_path: Path) -> None:
     squad.write(tmp_path / "again.json", examples)
     again = list(squad.read(tmp_path / "again.json", READER))
     assert [(e.id, e.input, e.target) for e in again] == [(e.id, e.input, e.target) for e in examples]
+
+
+SUBJQA = """item_id,question,review,human_ans_spans,human_ans_indices
+i1,How is the food?,"It's great, they say. ANSWERNOTFOUND","It 's great","(0, 10)"
+i1,How is the music?,"It's great, they say. ANSWERNOTFOUND",ANSWERNOTFOUND,"(22, 36)"
+i2,How is the view?,Nice. ANSWERNOTFOUND,Nice,"(90, 94)"
+i2,How is the view?,Nice. ANSWERNOTFOUND,Nice,nowhere
+"""
+
+
+def test_subjqa(tmp_path: Path) -> None:
+    path = tmp_path / "train.csv"
+    path.write_text(SUBJQA, "utf-8")
+    assert detect(path).name == "subjqa"
+    first, second, *bad = detect(path).read(path, READER)
+    assert first.input == Pair("How is the food?", "It's great, they say.")
+    assert first.target == Accepted((Reference("It's great", 0),))
+    assert second.target == Accepted(())
+    assert [one.meta["answerable"] for one in (first, second)] == ["yes", "no"]
+    assert all(isinstance(one, Bad) and one.seen and one.allowed for one in bad)
+    assert len(bad) == 2

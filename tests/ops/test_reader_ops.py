@@ -50,7 +50,7 @@ def test_words_that_the_question_has_too_are_marked() -> None:
 
 def test_a_long_question_is_cut() -> None:
     asked, _, _ = pair.subwords(Tools(), ["abc" * 50], ["b"], most=10)
-    assert asked[0].shape == (10, 4)
+    assert asked[0].shape == (10, 5)
 
 
 def test_windows_give_every_position_its_own_logits() -> None:
@@ -117,3 +117,12 @@ def test_any_text_and_answers_slice_it(question: str, context: str) -> None:
 def test_windows_cover_a_context(asked: int, given_: int) -> None:
     cuts = pair.cut(asked, given_, 20, 7)
     assert sorted({place for a, b in cuts for place in range(a, b)}) == list(range(given_))
+
+
+def test_the_sentence_that_repeats_the_question_stands_out() -> None:
+    context = "It rained. A cat sat on the mat. The mat was red."
+    _, given_, units = pair.subwords(Tools(), ["Where sat the cat?"], [context])
+    levels = {context[a:b]: int(row[4]) for row, (a, b) in zip(given_[0], units[0].tolist(), strict=True)}
+    assert levels["I"] == 1
+    assert given_[0][context.index("cat"), 4] == 4
+    assert 1 < given_[0][context.index("red"), 4] < 4 or given_[0][context.index("red"), 4] == 1

@@ -1,7 +1,9 @@
 """Bundles: the one thing that ships, and the one Predictor that runs it. docs/bundle-format.md is the specification."""
 
 from modelworks.bundle.archive import pack
+from modelworks.bundle.encoder import Encoder
 from modelworks.bundle.interpreter import Interpreter, Row
+from modelworks.bundle.join import join
 from modelworks.bundle.manifest import Draft, Licence, Limits, Manifest, Runtime, open_manifest
 from modelworks.bundle.predictor import Predictor
 from modelworks.bundle.profile import Profile, record_profile
@@ -12,6 +14,7 @@ from modelworks.bundle.verify import verify
 from modelworks.bundle.write import derive, write
 
 __all__ = [
-    "Draft", "Interpreter", "Licence", "Limits", "Manifest", "Predictor", "Profile", "Row", "Runtime", "derive",
-    "open_manifest", "open_resources", "pack", "record_profile", "record_selftest", "sign", "verify", "write",
+    "Draft", "Encoder", "Interpreter", "Licence", "Limits", "Manifest", "Predictor", "Profile", "Row", "Runtime",
+    "derive", "join", "open_manifest", "open_resources", "pack", "record_profile", "record_selftest", "sign", "verify",
+    "write",
 ]  # fmt: skip

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import stat
 import struct
 import tempfile
+import weakref
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -30,9 +32,18 @@ def opened(path: Path) -> Iterator[Path]:
     if path.is_dir():
         yield path
         return
-    with tempfile.TemporaryDirectory(prefix="modelworks-") as name:
-        unpack(path, Path(name))
-        yield Path(name)
+    folder = Path(tempfile.mkdtemp(prefix="modelworks-"))
+    owner = _Owner()
+    remove = weakref.finalize(owner, shutil.rmtree, folder, ignore_errors=True)  # also when the interpreter ends
+    try:
+        unpack(path, folder)
+        yield folder
+    finally:
+        remove()
+
+
+class _Owner:
+    """Lives as long as an unpacked folder is in use."""
 
 
 def unpack(path: Path, folder: Path) -> None:

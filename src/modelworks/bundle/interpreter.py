@@ -19,7 +19,7 @@ from modelworks.bundle.cache import Cached
 from modelworks.contracts import op as ops
 from modelworks.contracts.decoder import Cache, Decoder
 from modelworks.contracts.family import Graph
-from modelworks.contracts.program import Call, Program
+from modelworks.contracts.program import Call, Program, aliased
 from modelworks.core.errors import BundleError
 from modelworks.kinds import Kind
 from modelworks.kinds.base import named
@@ -43,8 +43,8 @@ class _Tools:
 
     def __init__(self, call: Call, graphs: Mapping[str, Run], resources: Mapping[str, Any]) -> None:
         self._where = call.op
-        self._graphs = {name: graphs[name] for name in call.graphs}
-        self._resources = {name: resources[name] for name in call.resources}
+        self._graphs = {local: graphs[name] for local, name in map(aliased, call.graphs)}
+        self._resources = {local: resources[name] for local, name in map(aliased, call.resources)}
 
     def run(self, graph: str, feeds: Mapping[str, np.ndarray]) -> Any:
         return self._reach(self._graphs, graph)(feeds)
@@ -185,6 +185,13 @@ class Interpreter:
                 step(variables)
         self._remember(variables, state)
         yield self._predictions(variables, 1)[0]
+
+    def columns(self, rows: Sequence[Row]) -> dict[str, Sequence[Any]]:
+        """What the program leaves for prepared rows, by field of its outputs, before it becomes predictions."""
+        variables = self._resumed(rows, None)
+        for step in self._rest:
+            step(variables)
+        return {field: variables[position] for field, position in self._outputs}
 
     def _resumed(self, rows: Sequence[Row], state: dict[int, Any] | None) -> list[Any]:
         """The variables where the row-wise calls ended."""

@@ -6,12 +6,13 @@ import collections
 import contextlib
 import itertools
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from modelworks.bundle import archive, company, selftest, sessions
+from modelworks.bundle import attach as attachments
 from modelworks.bundle.interpreter import Interpreter, Row
 from modelworks.bundle.manifest import Limits, Manifest
 from modelworks.bundle.verify import verify_folder
@@ -36,27 +37,38 @@ class Predictor:
         self.manifest, self.id, self.folder, self.company = manifest, manifest.id, folder, together
         self.cap = 1 if together == "none" else manifest.runtime.batch
         self._interpreter = interpreter
+        self._refusal: ModelworksError | None = None
         self._unpacked: contextlib.ExitStack | None = None
 
     @classmethod
-    def open(cls, path: Path | str, *, threads: int | None = None, require_signature: Path | None = None) -> Predictor:
-        """Open a bundle, a folder or a .zip: verify → known ops → sessions → self-test.
+    def open(
+        cls, path: Path | str, *, threads: int | None = None, require_signature: Path | None = None,
+        attach: Mapping[str, Path | str] = {},
+    ) -> Predictor:  # fmt: skip
+        """Open a bundle, a folder or a .zip: verify → known ops → sessions → self-test → attachments.
 
         Args:
             path: folder or .zip.
             threads: threads inside one graph call; the manifest's runtime when None.
             require_signature: public key (PEM); an unsigned or otherwise signed bundle is refused.
+            attach: resource -> folder of the collection to search. Without it such a bundle opens, but answers nothing.
 
         Raises:
-            BundleError: it is damaged, altered, unsafe, of an unknown version, or answers otherwise than when made.
+            ConfigError: it has no place for an attachment.
+            BundleError: it, or an attachment, is damaged, altered, unsafe, of an unknown version, or answers otherwise
+                than when made.
         """
         with contextlib.ExitStack() as stack:
             folder = stack.enter_context(archive.opened(Path(path)))
             manifest = verify_folder(folder, require_signature)
-            interpreter = sessions.interpreter(folder, manifest, threads)
+            graphs, resources = sessions.opened(folder, manifest, threads)
+            interpreter = sessions.over(manifest, graphs, resources)
             cases = () if manifest.program.state else selftest.inputs(folder, manifest.input)
             predictor = cls(manifest, interpreter, folder, company.choose(interpreter, cases))
             selftest.check(folder, manifest.input, predictor.predict)
+            if attached := attachments.opened(manifest, attach):
+                predictor._interpreter = sessions.over(manifest, graphs, {**resources, **attached})
+            predictor._refusal = attachments.missing(manifest, attach)
             predictor._unpacked = stack.pop_all()
         return predictor
 
@@ -65,7 +77,10 @@ class Predictor:
 
         Raises:
             RequestError: an input contradicts itself (400), is of another kind (400), or too large (413).
+            ConfigError: the bundle searches a collection, and none is attached.
         """
+        if self._refusal is not None:
+            raise self._refusal
         for number, value in enumerate(inputs):
             check_input(value, self.manifest.input, self.manifest.limits, f"input {number}")
         try:
@@ -147,6 +162,7 @@ class Predictor:
     def session(self) -> Session:
         """A Predictor that keeps the program's state variables between calls. Not for several threads at once."""
         session = Session(self.manifest, self._interpreter, self.folder)
+        session._refusal = self._refusal
         session._unpacked = self._unpacked
         return session
 

@@ -8,13 +8,15 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from modelworks.bundle import collection
 from modelworks.contracts.family import Resource
 from modelworks.core.errors import BundleError
 from modelworks.core.files import contained
 
 
 def open_resources(folder: Path, entries: Iterable[Resource]) -> dict[str, Any]:
-    """Name -> opened resource: a `tokenizers.Tokenizer`, a read-only memory-mapped array, parsed JSON, or lines."""
+    """Name -> opened resource: a `tokenizers.Tokenizer`, a read-only memory-mapped array, parsed JSON, lines,
+    or a collection."""
     return {entry.name: _open(contained(folder, entry.file), entry.type) for entry in entries}
 
 
@@ -51,4 +53,6 @@ def _lines(path: Path) -> list[str]:
     return path.read_text("utf-8").splitlines()
 
 
-TYPES: dict[str, Callable[[Path], Any]] = {"tokenizer": _tokenizer, "array": _array, "json": _json, "lines": _lines}
+TYPES: dict[str, Callable[[Path], Any]] = {
+    "tokenizer": _tokenizer, "array": _array, "json": _json, "lines": _lines, "collection": collection.opened,
+}  # fmt: skip

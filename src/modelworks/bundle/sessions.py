@@ -18,7 +18,12 @@ from modelworks.core.files import contained
 
 def interpreter(folder: Path, draft: Draft, threads: int | None = None) -> Interpreter:
     """The Interpreter of a bundle folder whose content was checked. `threads` overrides the manifest's runtime."""
-    return over(draft, open_graphs(folder, draft, threads), open_resources(folder, draft.resources))
+    return over(draft, *opened(folder, draft, threads))
+
+
+def opened(folder: Path, draft: Draft, threads: int | None = None) -> tuple[dict[str, Any], dict[str, Any]]:
+    """(graphs, resources) by name."""
+    return open_graphs(folder, draft, threads), open_resources(folder, draft.resources)
 
 
 def open_graphs(folder: Path, draft: Draft, threads: int | None = None) -> dict[str, Any]:

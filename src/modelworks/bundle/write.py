@@ -25,11 +25,16 @@ def write(folder: Path, draft: Draft, *, scores: Mapping[str, Any] | None = None
     if (folder / NAME).exists():
         raise BundleError("already a bundle, and a bundle is never edited", where=str(folder), hint="derive a new one")
     (folder / card.NAME).write_text(card.render(draft, scores or {}), "utf-8")
-    files = {relative: _file(folder / relative) for relative in sorted(present(folder))}
+    files = hashed(folder)
     manifest = seal(draft, files)
     check_content(folder, files, manifest)
     atomic.write_bytes(folder / NAME, encode(manifest))
     return manifest
+
+
+def hashed(folder: Path) -> dict[str, File]:
+    """Hash and size of every file of a bundle folder but the manifest and signature, by relative path."""
+    return {relative: _file(folder / relative) for relative in sorted(present(folder))}
 
 
 def _file(path: Path) -> File:

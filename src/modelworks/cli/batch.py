@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import click
 import msgspec
 
+from modelworks.cli._attach import ATTACH, attached
 from modelworks.core import files
 from modelworks.core.errors import DataError, ModelworksError
 from modelworks.core.progress import Progress
@@ -35,8 +36,9 @@ ROWS, BYTES = 256, 16 << 20
 @click.argument("source", metavar="IN.jsonl", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.argument("target", metavar="OUT.jsonl", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--skip-bad", is_flag=True, help="Answer a bad line with its error instead of stopping there.")
+@ATTACH
 @click.option("--json", "as_json", is_flag=True, help="Say what was done as JSON.")
-def command(bundle: str, source: Path, target: Path, skip_bad: bool, as_json: bool) -> None:
+def command(bundle: str, source: Path, target: Path, skip_bad: bool, attach: tuple[str, ...], as_json: bool) -> None:
     """Answer a whole file of inputs, in order, resumable.
 
     IN.jsonl holds an input a line, as {"text": "…"}; other keys are passed over. OUT.jsonl gets the
@@ -46,7 +48,7 @@ def command(bundle: str, source: Path, target: Path, skip_bad: bool, as_json: bo
     from modelworks.cli import _show
     from modelworks.cli._bundles import resolve
 
-    predictor = Predictor.open(resolve(bundle), threads=1)
+    predictor = Predictor.open(resolve(bundle), threads=1, attach=attached(attach))
     if predictor.manifest.program.state:
         predictor = predictor.session()
     with _show.progress() as progress:

@@ -118,6 +118,30 @@ def export(bundle: str, target: Path, as_json: bool) -> None:
     click.echo(json.dumps(facts) if as_json else f"packed {manifest.id} into {target}")
 
 
+@command.command()
+@click.argument("task")
+@click.argument("bundles", nargs=-1, required=True, metavar="BUNDLE…")
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder of the new bundle.")
+@JSON
+def join(task: str, bundles: tuple[str, ...], output: Path, as_json: bool) -> None:
+    """Put bundles together into one of TASK: a retriever of an embedding, answers of a retriever and a reader."""
+    from contextlib import ExitStack
+
+    from modelworks.bundle import archive
+    from modelworks.bundle import join as put_together
+    from modelworks.contracts import task as tasks
+    from modelworks.core.errors import ConfigError
+
+    if output.exists() and any(output.iterdir()):
+        raise ConfigError("bundles are joined in an empty folder", where=str(output))
+    output.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        folders = [stack.enter_context(archive.opened(_path(bundle))) for bundle in bundles]
+        manifest = put_together(tasks.find(task), folders, output)
+    facts = {"id": manifest.id, "folder": str(output)}
+    click.echo(json.dumps(facts) if as_json else f"{manifest.task} {manifest.id[:12]} in {output}")
+
+
 def _path(bundle: str) -> Path:
     from modelworks.cli._bundles import resolve
 

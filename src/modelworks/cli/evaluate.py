@@ -21,12 +21,14 @@ from modelworks.cli._labelled import COLUMNS, FORMAT, SKIP_BAD
 @click.option("--slice", "slices", multiple=True, metavar="COLUMN", help="Also slice by this column of the files.")
 @click.option("--robustness/--no-robustness", default=False, help="Also score perturbed inputs.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder to keep the report artifact in.")
+@ATTACH
 @FORMAT
 @COLUMNS
 @SKIP_BAD
 def command(
     bundle: str, files: tuple[str, ...], as_json: bool, confidence: float, resamples: int, slices: tuple[str, ...],
-    robustness: bool, out: Path | None, attach: tuple[str, ...], form: str | None, columns: tuple[str, ...], skip_bad: bool,
+    robustness: bool, out: Path | None, attach: tuple[str, ...], form: str | None, columns: tuple[str, ...],
+    skip_bad: bool,
 ) -> None:  # fmt: skip
     """Score a bundle on labelled files, with intervals.
 

@@ -17,6 +17,7 @@ COMMANDS = {
     "why": "Say why a step would run, or would not.",
     "predict": "Ask a bundle about texts or files.",
     "batch": "Answer a whole file of inputs, in order, resumable.",
+    "index": "Make a collection that a retriever searches, or add to it.",
     "evaluate": "Score a bundle on labelled files, with intervals.",
     "compare": "Compare two bundles on the same labelled files by a paired test.",
     "optimize": "Build and measure variants of a bundle; keep the best.",

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from modelworks.cli._attach import ATTACH, attached
+
 if TYPE_CHECKING:
     from modelworks.kinds import Kind
 
@@ -15,8 +17,9 @@ if TYPE_CHECKING:
 @click.argument("inputs", nargs=-1, required=True, metavar="TEXT|FILE…")
 @click.option("--bundle", default="champion", show_default=True, help="Folder, .zip, channel, or start of an id.")
 @click.option("--task", help="Ask the starter of a task instead: a bundle that needs no training.")
+@ATTACH
 @click.option("--json", "as_json", is_flag=True, help="One JSON line an input: the bytes that the server gives.")
-def command(inputs: tuple[str, ...], bundle: str, task: str | None, as_json: bool) -> None:
+def command(inputs: tuple[str, ...], bundle: str, task: str | None, attach: tuple[str, ...], as_json: bool) -> None:
     """Ask a bundle about texts or files.
 
     For a model of texts each argument is a text; for one of pictures a file; for others JSON. `-` reads standard
@@ -26,7 +29,7 @@ def command(inputs: tuple[str, ...], bundle: str, task: str | None, as_json: boo
     from modelworks.bundle import Predictor
     from modelworks.cli import _inputs
 
-    predictor = Predictor.open(_bundle(bundle, task))
+    predictor = Predictor.open(_bundle(bundle, task), attach=attached(attach))
     shown, values = _inputs.read(inputs, predictor.manifest.input)
     predictions = predictor.predict(values)
     if as_json:

@@ -19,7 +19,8 @@ from modelworks.core.errors import BundleError
 class Call(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
     """One line: an op (with parameters, and the graphs and resources it may reach) or a graph.
 
-    A graph call feeds its inputs by position, in the order of the graph's entry in the manifest."""
+    A graph call feeds its inputs by position, in the order of the graph's entry in the manifest. In `graphs` and
+    `resources`, `local=name` lets the op know by the name `local` what the bundle calls `name` (of bundles joined)."""
 
     inputs: tuple[str, ...] = field(name="in")
     outputs: tuple[str, ...] = field(name="out")
@@ -65,7 +66,9 @@ class Program(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tru
     @property
     def graphs(self) -> frozenset[str]:
         """Names of the graphs that its calls run."""
-        return frozenset(name for call in self.calls for name in (*call.graphs, *((call.graph,) if call.graph else ())))
+        return frozenset(
+            aliased(name)[1] for call in self.calls for name in (*call.graphs, *((call.graph,) if call.graph else ()))
+        )
 
     def split(self) -> tuple[tuple[Call, ...], tuple[Call, ...]]:
         """(row-wise calls it begins with, the rest)."""
@@ -75,14 +78,20 @@ class Program(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tru
         return self.calls, ()
 
 
+def aliased(name: str) -> tuple[str, str]:
+    """(name that an op uses, name that the bundle uses) of an entry of `graphs` or `resources`."""
+    local, mark, known = name.partition("=")
+    return local, known if mark else local
+
+
 def _check_call(call: Call, graphs: set[str], resources: set[str], where: str) -> None:
     if (call.op is None) == (call.graph is None):
         raise BundleError("a call names either an op or a graph", where=where)
     for name in (*call.graphs, *((call.graph,) if call.graph else ())):
-        if name not in graphs:
+        if aliased(name)[1] not in graphs:
             raise BundleError("unknown graph", where=where, seen=name, allowed=sorted(graphs))
     for name in call.resources:
-        if name not in resources:
+        if aliased(name)[1] not in resources:
             raise BundleError("unknown resource", where=where, seen=name, allowed=sorted(resources))
     if call.op is None:
         return

@@ -57,8 +57,19 @@ class Task:
     slices: tuple[str, ...] = ("length", "label")
     perturbations: tuple[str, ...] = ()
     """Names of perturbations under which its score is reported."""
+    parts: tuple[str, ...] = ()
+    """Tasks whose bundles it is put together from, instead of being learnt (`bundle.join`); its `shape` is empty."""
+    join: Callable[[Sequence[Program]], Program] | None = None
+    """The programs of such bundles, in the order of `parts`, their variables renamed apart -> the whole program."""
+    documents: Callable[[], list[Example]] | None = None
+    """A tiny collection that its `example` is answered from, for a task that searches one."""
     starter: str | None = None
     extras: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def learnt(self) -> bool:
+        """Whether labelled data can teach it: it is not put together from others, and something judges it."""
+        return not self.parts and bool(self.metrics)
 
 
 def find(name: str) -> Task:

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from modelworks.contracts.op import Tools, op
-from modelworks.ops._words import LONGEST, capitals, normal_word, split_words, word_of_units, word_shape
+from modelworks.ops._sentences import split_sentences
+from modelworks.ops._words import (
+    LONGEST,
+    capitals,
+    normal_word,
+    spell_words,
+    split_words,
+    word_of_units,
+    word_shape,
+)
 
 MATCHES = ("special", "question", "none", "same", "alike")
 """Classes of a position: outside of both texts, in the question, and for those of the context whether their word occurs
 in the question: no, as it is, or one with the same first letters."""
+ECHOES = 5
+"""How much of the question a sentence of the context repeats: 0 in the question, 1 hardly to 4 most of all."""
 _ALIKE = 5
 """Letters that two words share at least, to be alike."""
 _TOGETHER = 16
@@ -23,9 +36,9 @@ _TOGETHER = 16
 def subwords(
     tools: Tools, questions: Sequence[str], contexts: Sequence[str], *, tokenizer: str = "tokenizer", most: int = 64
 ) -> tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray]]:
-    """Subwords of questions int64 [Q, 4] (at most `most`) and of contexts int64 [T, 4], and the offsets of the
+    """Subwords of questions int64 [Q, 5] (at most `most`) and of contexts int64 [T, 5], and the offsets of the
     latter int32 [T, 2] into the raw context. Columns: id, index into `MATCHES`, class of the word (`text.shape.v1`),
-    how much of the text is capitalized."""
+    how much of the text is capitalized, and how much of the question its sentence repeats (`ECHOES`)."""
     encode = tools.resource(tokenizer).encode_batch
     asked = encode(list(questions), add_special_tokens=False)
     given = encode(list(contexts), add_special_tokens=False)
@@ -35,13 +48,14 @@ def subwords(
 
 
 def _row(question: str, context: str, asked: Any, given: Any, most: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    terms = {normal_word(question[a:b]) for a, b in split_words(question).tolist()}
-    terms = {term for term in terms if any(map(str.isalnum, term))}
+    terms = {term for term in map(normal_word, spell_words(question)) if any(map(str.isalnum, term))}
     words = split_words(context)
+    spelled = [context[a:b] for a, b in words.tolist()]
     units = np.array(given.offsets, dtype=np.int32).reshape(-1, 2)
-    matches = np.array([*(_match(context[a:b], terms) for a, b in words.tolist()), MATCHES.index("none")])
     of_units = word_of_units(words, units)
+    matches = np.array([*(_match(word, terms) for word in spelled), MATCHES.index("none")])
     left = _columns(given.ids, matches[of_units], context, units, words)
+    left[:, 4] = np.array([*_echoes(context, words, spelled, terms), 1])[of_units]
     places = np.array(asked.offsets, dtype=np.int32).reshape(-1, 2)
     right = _columns(asked.ids, MATCHES.index("question"), question, places, split_words(question))
     return right[:most], left, units
@@ -50,10 +64,25 @@ def _row(question: str, context: str, asked: Any, given: Any, most: int) -> tupl
 def _columns(ids: Sequence[int], matches: Any, text: str, units: np.ndarray, words: np.ndarray) -> np.ndarray:
     spelled = [text[a:b] for a, b in words.tolist()]
     shapes = np.array([*(word_shape(word[:LONGEST]) for word in spelled), 0])
-    columns = np.empty((len(ids), 4), dtype=np.int64)
+    columns = np.zeros((len(ids), 5), dtype=np.int64)
     columns[:, 0], columns[:, 1] = ids, matches
     columns[:, 2], columns[:, 3] = shapes[word_of_units(words, units)], capitals(spelled)
     return columns
+
+
+def _echoes(context: str, words: np.ndarray, spelled: Sequence[str], terms: set[str]) -> list[int]:
+    """For each word of the context, how much its sentence repeats of the question, 1 to 4: the sum over shared words of
+    log(1 + sentences / sentences that have it), against the largest of them."""
+    starts = split_sentences(context)[:, 0]
+    of_words = np.maximum(np.searchsorted(starts, words[:, 0], side="right") - 1, 0)
+    shared: list[set[str]] = [set() for _ in range(max(len(starts), 1))]
+    for word, sentence in zip(spelled, of_words.tolist(), strict=True):
+        if (term := normal_word(word)) in terms:
+            shared[sentence].add(term)
+    counts = Counter(term for found in shared for term in found)
+    sums = np.array([sum(math.log(1 + len(shared) / counts[term]) for term in found) for found in shared])
+    levels = 1 + np.minimum((3 * sums / max(sums.max(), 1e-9) + 1e-6).astype(int), 3)
+    return [int(level) for level in levels[of_words]]
 
 
 def _match(word: str, terms: set[str]) -> int:
@@ -75,7 +104,7 @@ def windows(
 
     A context that does not fit into `size` positions is read in windows that begin every `stride` positions, the last
     one moved back so that it is full; a position takes the window in which its nearer edge is farthest, "no answer"
-    the window that believes in it least. The graph's inputs are `input_ids` [B, L], `marks` [B, L, 3] and
+    the window that believes in it least. The graph's inputs are `input_ids` [B, L], `marks` [B, L, 4] and
     `attention_mask`; its `logits` [B, L, 2] hold "no answer" at position 0. L is a multiple of `multiple`."""
     cuts = [(n, a, b) for n in range(len(given)) for a, b in cut(len(asked[n]), len(given[n]), size, stride)]
     pieces: list[np.ndarray] = [np.empty(0)] * len(cuts)
@@ -99,17 +128,15 @@ def cut(asked: int, given: int, size: int, stride: int) -> list[tuple[int, int]]
 
 
 def frame(asked: np.ndarray, given: np.ndarray, first: int | None, last: int | None) -> np.ndarray:
-    """One window int64 [L, 4]: `first` question `last` context `last`."""
-    start, end = (
-        np.array([[i, 0, 0, 0]] if i is not None else [], dtype=np.int64).reshape(-1, 4) for i in (first, last)
-    )
-    return np.concatenate([start, asked, end, given, end])
+    """One window int64 [L, 5]: `first` question `last` context `last`."""
+    start, end = (np.array([i, 0, 0, 0, 0] if i is not None else [], dtype=np.int64) for i in (first, last))
+    return np.concatenate([start.reshape(-1, 5), asked, end.reshape(-1, 5), given, end.reshape(-1, 5)])
 
 
 def batch(frames: Sequence[np.ndarray], pad: int, multiple: int) -> dict[str, np.ndarray]:
     """The graph's inputs for some windows."""
     longest = -(-max(1, *(len(one) for one in frames)) // multiple) * multiple
-    columns = np.zeros((len(frames), longest, 4), dtype=np.int64)
+    columns = np.zeros((len(frames), longest, 5), dtype=np.int64)
     columns[..., 0] = pad
     mask = np.zeros((len(frames), longest), dtype=np.int64)
     for one, place, present in zip(frames, columns, mask, strict=True):

@@ -79,7 +79,7 @@ class SpanFamily(base.Base):
         )
 
     def export(self, module: nn.Module, folder: Path) -> tuple[Graph, ...]:
-        marks = torch.full((2, 5, 3), 2, dtype=torch.long)
+        marks = torch.full((2, 5, 4), 2, dtype=torch.long)
         return pretrained.export(module, folder, {"marks": marks}, {0: "batch", 1: "length"})
 
 

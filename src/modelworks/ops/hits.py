@@ -1,0 +1,82 @@
+"""Documents of a collection: finding them, reading them, and what was read put together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from modelworks.contracts.op import Tools, op
+from modelworks.kinds import Answer, Hit, SourcedAnswer
+from modelworks.ops._search import Wish
+from modelworks.ops._search import search as search_collection
+
+_SHARPNESS = 20.0
+"""How much a better hit is trusted: the chance of a hit is proportional to exp(_SHARPNESS * score)."""
+
+
+@op("hits.search.v1")
+def search(
+    tools: Tools, queries: Sequence[str], vectors: np.ndarray, *, most: int = 10, weight: float = 0.5, k1: float = 1.2,
+    b: float = 0.75, floor: float = 0.1,
+) -> list[tuple[Hit, ...]]:  # fmt: skip
+    """The `most` best documents of resource `collection` for each query, whose vectors of length 1 are [B, D].
+
+    A document's score is `weight` times the cosine of its nearest passage (0 where negative) plus 1 - `weight` times
+    its BM25 with `k1` and `b`, as a share of the most this query could reach: so scores lie in [0, 1] and mean the
+    same for every query (a convex combination of scores under their theoretical bounds: Bruch et al. 2023). Documents
+    below `floor` are no hits; so nothing may be found."""
+    return search_collection(tools.resource("collection"), queries, vectors, Wish(most, weight, k1, b, floor))
+
+
+@op("hits.pairs.v1")
+def pairs(
+    tools: Tools, questions: Sequence[str], hits: Sequence[tuple[Hit, ...]], *, most: int = 3
+) -> tuple[list[str], list[str]]:
+    """Each question beside each of its first `most` hits: questions and contexts, one after another, for a reader.
+    A question without hits stands once, beside an empty text. `hits.answers.v1` puts rows together again."""
+    rows = [
+        (asked, hit.text) for asked, found in zip(questions, hits, strict=True) for hit in found[:most] or (_NOTHING,)
+    ]
+    return [asked for asked, _ in rows], [text for _, text in rows]
+
+
+_NOTHING = Hit("", 0.0, "", "", 0)
+
+
+@op("hits.answers.v1")
+def answers(
+    tools: Tools, read: Sequence[tuple[Answer, ...]], hits: Sequence[tuple[Hit, ...]], *, read_hits: int = 3,
+    most: int = 5,
+) -> tuple[list[str], list[float], list[str], list[tuple[SourcedAnswer, ...]]]:  # fmt: skip
+    """What a reader found in the pairs of `hits.pairs.v1` (with as many `read_hits` as its `most`), by question: the
+    best answer, its score, the id of its document, and the `most` best, offsets counted in the whole document.
+
+    An answer's score is its probability in its passage times the chance that the passage is the right one, which grows
+    with its hit's score; the chance of "no answer" adds up over the passages."""
+    found, at = [], 0
+    for row in hits:
+        count = max(1, min(len(row), read_hits))
+        found.append(_sourced(read[at : at + count], row[:count], most))
+        at += count
+    best = [row[0] for row in found]
+    return [one.answer for one in best], [one.score for one in best], [one.source for one in best], found
+
+
+def _sourced(read: Sequence[tuple[Answer, ...]], hits: tuple[Hit, ...], most: int) -> tuple[SourcedAnswer, ...]:
+    if not hits:
+        return (SourcedAnswer("", 1.0, "", 0, 0),)
+    scores = np.array([hit.score for hit in hits])
+    chances = np.exp(_SHARPNESS * (scores - scores.max()))
+    chances /= chances.sum()
+    nothing, found = 0.0, []
+    for chance, hit, candidates in zip(chances.tolist(), hits, read, strict=True):
+        for one in candidates:
+            if one.answer:
+                place = (hit.start + one.start, hit.start + one.end)
+                found.append(SourcedAnswer(one.answer, round(chance * one.score, 6), hit.id, *place))
+            else:
+                nothing += chance * one.score
+    found.append(SourcedAnswer("", round(nothing, 6), "", 0, 0))
+    ranked = sorted(found, key=lambda one: -one.score)
+    return tuple(ranked[:most])
