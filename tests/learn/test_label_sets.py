@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,11 +18,13 @@ from learn_fixtures import dataset, tiny_text_model, work
 
 from modelworks.bundle import Predictor
 from modelworks.contracts.program import Call, Program
+from modelworks.core.progress import Silent
 from modelworks.dataset import Dataset
 from modelworks.kinds import LabelScores
 from modelworks.stages import learn
 from modelworks.stages.learn import base, calibrate
 from modelworks.stages.learn.families.sequence import FAMILY, Pretrained, disagreement
+from modelworks.stages.learn.fit import Fitted, blend
 
 TASK = "multi-label-classification"
 
@@ -111,3 +115,42 @@ def test_thresholds_are_those_of_the_best_f1():
     chances = 1 / (1 + np.exp(-logits / found["temperature"]))
     assert ((chances >= [low, high]) == right).mean() > 0.99
     assert len(calibrate.candidates(program)) == 4
+
+
+class Judged:
+    """A judge that likes weights near 1."""
+
+    sign, primary = 1.0, "closeness"
+
+    def score(self, module):
+        return 1 - abs(module.weight.item() - 1)
+
+
+@pytest.mark.parametrize(
+    ("weights", "mean", "steps"),
+    [([0.8, 1.2, 5.0], 1.0, 20), ([1.0, 4.0], 1.0, 10), ([0.5], 0.5, 10)],
+    ids=["those that help", "one that does not", "alone"],
+)
+def test_a_soup_keeps_the_runs_that_help(weights, mean, steps):
+    def state(value):
+        return {"weight": torch.tensor([[value]]), "bias": torch.zeros(1)}
+
+    module = torch.nn.Linear(1, 1)
+    runs = [Fitted(state=state(w), score=1 - abs(w - 1), how="trained", steps=10) for w in weights]
+    setting = SimpleNamespace(judge=Judged(), progress=Silent())
+    best = blend(setting, module, runs)
+    assert best.state["weight"].item() == pytest.approx(mean)
+    assert best.score == pytest.approx(1 - abs(mean - 1))
+    assert best.steps == steps
+
+
+def test_a_soup_goes_on_where_it_was_interrupted(tmp_path):
+    model = tiny_text_model(tmp_path / "model")
+    options = {"epochs": 1, "batch_size": 8, "threads": 1, "soup": 2, "scorings": 1.0}
+    bundle(tmp_path, model.name, options)
+    first = (tmp_path / "checkpoint" / "model.safetensors").read_bytes()
+    (tmp_path / "scratch" / "run-1" / "run.json").unlink()  # as if it had stopped in the second run
+    shutil.rmtree(tmp_path / "checkpoint")
+    shutil.rmtree(tmp_path / "bundle")
+    bundle(tmp_path, model.name, options)
+    assert (tmp_path / "checkpoint" / "model.safetensors").read_bytes() == first
