@@ -37,10 +37,12 @@ def project(folder: Path, name: str, model: str = "compact") -> Path:
     return folder
 
 
-def run(folder: Path) -> Executor:
-    """Run every step of the plan, in this process."""
+def run(folder: Path, until: str = "") -> Executor:
+    """Run every step of the plan, or those up to one, in this process."""
     settings = config.load_project(folder)
     executor = Executor(folder, lifecycle.plan(folder, settings))
     for step in executor.plan.steps:
         executor.execute(step.name)
+        if step.name == until:
+            break
     return executor
