@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 import msgspec
+
+from modelworks.cli._attach import ATTACH, attached
 
 
 @click.command()
@@ -15,8 +18,9 @@ import msgspec
 @click.option("--port", type=click.IntRange(0, 65535), help="Port; 0 takes a free one.  [default: 8080]")
 @click.option("--lanes", type=click.IntRange(0), help="Threads that run the model; 0 chooses by the machine.")
 @click.option("--records/--no-records", default=None, help="Write what is asked and answered to .modelworks/records/.")
+@ATTACH
 @click.option("--json", "as_json", is_flag=True, help="Say where it listens as one JSON line.")
-def command(bundle: str, as_json: bool, **given: Any) -> None:
+def command(bundle: str, attach: tuple[str, ...], as_json: bool, **given: Any) -> None:
     """Serve a bundle or the champion over HTTP.
 
     BUNDLE is a folder, a .zip, a channel or the start of a bundle's id. A server on a channel follows
@@ -29,7 +33,8 @@ def command(bundle: str, as_json: bool, **given: Any) -> None:
     settings = config.load_project(folder).serve if folder else config.Serve()
     settings = msgspec.structs.replace(settings, **{k: v for k, v in given.items() if v is not None})
     records = paths.records(folder) if folder else None
-    serve(Server(_source(bundle, folder), settings, records=records), _Started(as_json))
+    source = replace(_source(bundle, folder), attach=attached(attach))
+    serve(Server(source, settings, records=records), _Started(as_json))
 
 
 def _project() -> Path | None:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +61,8 @@ class Source:
     path: Path | None = None
     project: Path | None = None
     channel: str = ""
+    attach: Mapping[str, Path] = field(default_factory=dict)
+    """Resource -> folder of the collection that the bundle searches."""
 
     def find(self) -> tuple[Path, str, str]:
         """(path, bundle id or "", version or ""): what should be served now."""
@@ -93,7 +95,7 @@ class Models:
         path, expected, version = self.source.find()
         # Lanes are the threads of a model that answers at once; one that writes needs its own.
         threads = None if in_pieces(open_manifest(path).program) else 1
-        predictor = Predictor.open(path, threads=threads)
+        predictor = Predictor.open(path, threads=threads, attach=self.source.attach)
         if expected and predictor.manifest.id != expected:
             raise BundleError("not the bundle that the channel names", where=str(path), seen=predictor.manifest.id)
         return predictor, plan_for(predictor, self.settings), version or predictor.manifest.id[:12]
