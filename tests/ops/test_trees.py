@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from itertools import pairwise, product
 
 import numpy as np
@@ -197,3 +198,39 @@ def test_given_tokens_are_the_words() -> None:
     values, words = np.array([[7], [8]]), np.array([[0, 2], [2, 5]])
     (spread,) = run("tokens.spread.v1", [values], [words], [np.array([[0, 1], [1, 2], [2, 5], [5, 5]])])  # type: ignore[misc]
     assert spread.tolist() == [[7], [7], [8], [0]]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("I don't know, can't say.", "I do n't know , ca n't say ."), ("They’re Bob's", "They ’re Bob 's"),
+     ("U.S. firms, e.g. IBM", "U.S. firms , e.g. IBM"), ("Dr. A. Smith left...", "Dr. A. Smith left ..."),
+     ("mail me@x.org or see api.pdf on 08/16/2000!!", "mail me@x.org or see api.pdf on 08/16/2000 !!"),
+     ("cannot gonna :-) 😀", "can not gon na :-) 😀"), ("一起 café", "一起 café"), ("", "")],
+)  # fmt: skip
+def test_own_tokens_are_those_of_treebanks(text: str, expected: str) -> None:
+    (found,) = run("tokens.own.v1", [text], [()])  # type: ignore[misc]
+    assert " ".join(text[a:b] for a, b in found) == expected
+    assert run("tokens.own.v1", [text], [((0, 1),)]) == [[(0, 1)]]
+
+
+@settings(max_examples=200, deadline=None)
+@given(TEXT)
+def test_own_tokens_lie_in_order_in_any_text(text: str) -> None:
+    (found,) = run("tokens.own.v1", [text], [()])  # type: ignore[misc]
+    end = 0
+    for start, stop in found:
+        assert end <= start < stop
+        assert not any(c.isspace() for c in text[start:stop])
+        end = stop
+
+
+@pytest.mark.parametrize(
+    "piece", ["a", "a-", "a+", "a.", "1", "1,", "@", "a@", "n't", "'", "https://", ".", "A. ", "é-"]
+)
+def test_no_text_takes_long(piece: str) -> None:
+    import time
+
+    text = piece * (50_000 // len(piece))
+    began = time.process_time()
+    run("tokens.own.v1", [text], [()])
+    assert time.process_time() - began < 3

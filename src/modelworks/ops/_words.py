@@ -54,12 +54,16 @@ a word that can be nothing else."""
 
 @functools.cache
 def _unicode() -> re.Pattern[str]:
-    """The rule of `split_words`."""
+    return re.compile(word_pattern())
+
+
+def word_pattern() -> str:
+    """The rule of `split_words`, as a regular expression without groups that capture."""
     marks = _marks()
     word = rf"\w++(?:[{marks}\u200c\u200d]++\w*+)*+"
     sign = rf"[^\w\s\x00-\x1f\x7f-\x9f][{marks}\U0001f3fb-\U0001f3ff]*+"
     signs = rf"[\U0001f1e6-\U0001f1ff]{{2}}|{sign}(?:\u200d{sign})*+"
-    return re.compile(rf"(?:https?://|www\.)\S*[\w/]|[@#]{word}|\d++(?:[.,:]\d++)++|(?<=\w)['’]{word}|{word}|{signs}")
+    return rf"(?:https?://|www\.)\S*[\w/]|[@#]{word}|\d++(?:[.,:]\d++)++|(?<=\w)['’]{word}|{word}|{signs}"
 
 
 @functools.cache

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from modelworks.contracts.op import Tools, op
+from modelworks.ops._treebank import treebank_words
 from modelworks.ops._words import split_words, word_of_units
 from modelworks.ops.text import plain_tokenizer, shapes
 
@@ -32,6 +33,13 @@ def words(
 def words_of(text: str, given: Sequence[tuple[int, int]]) -> np.ndarray:
     """Offsets int32 [T, 2] of the given tokens, or else of the words of the text."""
     return np.array(given, dtype=np.int32).reshape(-1, 2) if len(given) else split_words(text)
+
+
+@op("tokens.own.v1", rowwise=True)
+def own(tools: Tools, texts: Sequence[str], given: Sequence[Sequence[tuple[int, int]]]) -> list[list[tuple[int, int]]]:
+    """Offsets of the given tokens of each text, or else of its own, as treebanks have them (`treebank_words`)."""
+    rows = zip(texts, given, strict=True)
+    return [[(a, b) for a, b in (tokens if len(tokens) else treebank_words(text).tolist())] for text, tokens in rows]
 
 
 @op("tokens.subwords.v1", rowwise=True)

@@ -28,9 +28,10 @@ def _classes(labels: Sequence[str]) -> list[str]:
 
 def _program(labels: Sequence[str], body: Body) -> Program:
     return Program(
-        inputs={"raw": "text", "given": "tokens"},
+        inputs={"raw": "text", "tokens": "tokens"},
         calls=(
             Call(op="text.limit.v1", inputs=("raw",), outputs=("text",)),
+            Call(op="tokens.own.v1", inputs=("text", "tokens"), outputs=("given",)),
             *body.calls,
             Call(
                 op="tags.choose.v1",
@@ -134,4 +135,5 @@ TASK = Task(
     render=_render,
     example=_example,
     perturbations=("typos", "casing", "ocr-noise", "truncation", "unseen-characters"),
+    starter="part-of-speech-tagging",
 )
