@@ -228,7 +228,6 @@ def test_own_tokens_lie_in_order_in_any_text(text: str) -> None:
     "piece", ["a", "a-", "a+", "a.", "1", "1,", "@", "a@", "n't", "'", "https://", ".", "A. ", "é-"]
 )
 def test_no_text_takes_long(piece: str) -> None:
-    import time
 
     text = piece * (50_000 // len(piece))
     began = time.process_time()
