@@ -101,3 +101,18 @@ def test_intervals_can_be_turned(predictor, examples) -> None:
         for c in (0.8, 0.99)
     )
     assert wide["low"] < narrow["low"] < narrow["high"] < wide["high"]
+
+
+def test_examples_with_words_the_training_lacks_are_a_slice(predictor, examples) -> None:
+    task = replace(PLAIN, slices=("length", "unknown words"))
+    stream = examples(60)
+    known = {word for example in stream[:30] for word in example.input.words()} - {"good"}
+    found = evaluate(predictor, task, lambda: stream, QUICK, None, known)
+    some = sum(
+        "good" in example.input.words() or any(w not in known for w in example.input.words()) for example in stream
+    )
+    parts = {one["value"]: one["examples"] for one in found.report["slices"] if one["column"] == "unknown words"}
+    assert parts == {"some": some, "none": 60 - some}
+    assert Text("Don't", ((0, 2), (2, 5))).words() == ["do", "n't"]
+    columns = {one["column"] for one in evaluate(predictor, task, lambda: stream, QUICK).report["slices"]}
+    assert "unknown words" not in columns  # without a vocabulary there is nothing to say

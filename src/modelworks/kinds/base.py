@@ -84,6 +84,10 @@ class Kind(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         into or cut."""
         return ()
 
+    def words(self) -> Iterable[str]:
+        """The words of an input, as a vocabulary has them; none where it is no text."""
+        return ()
+
     def plain(self) -> Kind:
         """The normal form: equal for values that count as duplicates."""
         return self

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Self, TypeGuard
 
 from modelworks.kinds.base import Kind, kind
@@ -65,6 +65,12 @@ class Text(Kind, frozen=True, omit_defaults=True):
 
     def extents(self) -> dict[str, int]:
         return {"characters": len(self.text)}
+
+    def words(self) -> Iterable[str]:
+        """Lower-cased: the given tokens, or else what lies between white space."""
+        lowered = self.text.lower()
+        given = len(lowered) == len(self.text) and self.tokens
+        return [lowered[a:b] for a, b in given] if given else lowered.split()
 
     def plain(self) -> Kind:
         """Up to composition and white space."""

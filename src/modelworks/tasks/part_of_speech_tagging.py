@@ -134,6 +134,7 @@ TASK = Task(
     encode=_encode,
     render=_render,
     example=_example,
+    slices=("length", "label", "unknown words"),
     perturbations=("typos", "casing", "ocr-noise", "truncation", "unseen-characters"),
     starter="part-of-speech-tagging",
 )

@@ -13,6 +13,7 @@ from modelworks.core import files
 from modelworks.core.config import Evaluate
 from modelworks.stages.evaluate import statistics
 from modelworks.stages.evaluate.measure import Evaluation, evaluate, open_predictor
+from modelworks.stages.evaluate.slices import UNKNOWN
 
 __all__ = ["Evaluation", "evaluate", "run", "write"]
 
@@ -27,7 +28,10 @@ def run(work: Work) -> dict[str, Any]:
     task = tasks.find(work.params["task"])
     settings = msgspec.convert(work.params.get("evaluate", {}), Evaluate)
     predictor = open_predictor(bundle_in(work.inputs["bundle"]))
-    found = evaluate(predictor, task, lambda: data.examples("test"), settings, work.progress)
+    known = None
+    if UNKNOWN in task.slices:
+        known = {word for example in data.examples("train") for word in example.input.words()}
+    found = evaluate(predictor, task, lambda: data.examples("test"), settings, work.progress, known)
     found.report.update(dataset=data.id, split="test")
     write(found, work.output)
     return facts(found.report)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -53,13 +53,15 @@ class _Seen:
 
 
 def evaluate(
-    predictor: Predictor, task: Task, examples: Examples, settings: Evaluate, progress: Progress | None = None
-) -> Evaluation:
-    """Score a bundle on labelled examples; a DataError when there are none."""
+    predictor: Predictor, task: Task, examples: Examples, settings: Evaluate, progress: Progress | None = None,
+    known: Container[str] | None = None,
+) -> Evaluation:  # fmt: skip
+    """Score a bundle on labelled examples; a DataError when there are none. `known` are the words of the training
+    split, for slices by words that it lacks."""
     progress = progress or Silent()
     scorers = [metrics.find(name) for name in task.metrics]
     progress.start("evaluate: predictions", unit="examples")
-    seen = _watch(predictor, scorers, _labelled(examples()), progress)
+    seen = _watch(predictor, scorers, _labelled(examples()), progress, known)
     if not seen.ids:
         raise DataError("there is no labelled example to evaluate on", where="test split", hint="modelworks data show")
     table, parts = _slices(seen, task, scorers, settings)
@@ -99,7 +101,10 @@ def _labelled(stream: Iterable[Example]) -> Iterator[Example]:
     return (example for example in stream if example.target is not None)
 
 
-def _watch(predictor: Predictor, scorers: list[Metric], stream: Iterator[Example], progress: Progress) -> _Seen:
+def _watch(
+    predictor: Predictor, scorers: list[Metric], stream: Iterator[Example], progress: Progress,
+    known: Container[str] | None,
+) -> _Seen:  # fmt: skip
     seen = _Seen(columns={metric.name: [] for metric in scorers})
     labels = predictor.manifest.labels
     for example, prediction in predictions(predictor, stream):
@@ -108,12 +113,19 @@ def _watch(predictor: Predictor, scorers: list[Metric], stream: Iterator[Example
         for metric in scorers:
             kept = metric.statistics(target, prediction, labels, example.input)
             seen.columns[metric.name].append(np.asarray(kept, np.float64))
-        seen.traits.add(example.input.size(), target.labels(), example.meta)
+        seen.traits.add(example.input.size(), target.labels(), _meta(example, known))
         found = prediction.judgements(target)
         seen.judgements.extend(found or ())
         seen.gallery.add(example, prediction, found, _badness(scorers[0], seen) if found is None else 0.0)
         progress.advance()
     return seen
+
+
+def _meta(example: Example, known: Container[str] | None) -> Mapping[str, str]:
+    if known is None:
+        return example.meta
+    some = any(word not in known for word in example.input.words())
+    return {**example.meta, slices.UNKNOWN: "some" if some else "none"}
 
 
 def _badness(metric: Metric, seen: _Seen) -> float:

@@ -23,6 +23,8 @@ BINS = 4
 VALUES = 20
 """Most values of a column that get a slice of their own."""
 FOUND = 5
+UNKNOWN = "unknown words"
+"""Column that tells examples with a word that the training split lacks from those without, where it is known."""
 _GROUPS = 100
 _LEAST = 20
 
