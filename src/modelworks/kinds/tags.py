@@ -17,6 +17,7 @@ class Tags(Kind, frozen=True):
     """Target: a tag for each token; `tokens` are code points [start, end) of the raw text, in order."""
 
     fewest_labels: ClassVar[int] = 2
+    open_labels: ClassVar[bool] = True
     columns: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "tags": ("tags", "pos_tags", "upos", "pos", "upos_tags", "xpos", "labels"),
     }  # fmt: skip
