@@ -233,3 +233,16 @@ def test_no_text_takes_long(piece: str) -> None:
     began = time.process_time()
     run("tokens.own.v1", [text], [()])
     assert time.process_time() - began < 3
+
+
+def test_subwords_never_reach_over_given_tokens() -> None:
+    tokenizers = pytest.importorskip("tokenizers")
+    vocabulary = {"[UNK]": 0, "do": 1, "##n": 2, "'": 3, "t": 4, "don": 5, "n": 6}
+    tokenizer = tokenizers.Tokenizer(tokenizers.models.WordPiece(vocabulary, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.BertPreTokenizer()
+    tools = type("Tools", (), {"resource": lambda self, name: tokenizer})()
+    ids, units = ops.find("tokens.subwords.v1").run(tools, ["don't", "don't", ""], [((0, 2), (2, 5)), (), ()])
+    assert [row.tolist() for row in ids] == [[1, 6, 3, 4], [5, 3, 4], []]
+    assert [row.tolist() for row in units] == [[[0, 2], [2, 3], [3, 4], [4, 5]], [[0, 3], [3, 4], [4, 5]], []]
+    again, _ = ops.find("tokens.subwords.v1").run(tools, ["a don't"], [((2, 4), (4, 7))])
+    assert again[0].tolist() == [1, 6, 3, 4]
