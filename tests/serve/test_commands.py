@@ -83,6 +83,17 @@ def test_batch_answers_every_line_in_order(predictor, lines, tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["in.jsonl", "out.jsonl"]
 
 
+def test_batch_reads_a_plain_text_a_line(predictor, lines, tmp_path):
+    texts = [json.loads(line)["text"] for line in lines.read_text().splitlines()]
+    (tmp_path / "in.txt").write_text("\n".join(texts))
+    facts = run(predictor, tmp_path / "in.txt", tmp_path / "out.jsonl")
+    assert facts["lines"] == 1000
+    assert (tmp_path / "out.jsonl").read_bytes() == expected(predictor, lines)
+    (tmp_path / "in.txt").write_bytes(b"good\nb\xff\n")
+    with pytest.raises(DataError, match=r"in\.txt:2"):
+        run(predictor, tmp_path / "in.txt", tmp_path / "other.jsonl")
+
+
 BAD = ['{"text": "a"', '{"txt": "a"}', '{"text": 3}', "[]", "", json.dumps({"text": "x" * 3_000_000})]
 
 

@@ -12,6 +12,7 @@ import os
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 ROWS, BYTES = 256, 16 << 20
 """Lines, and bytes of lines, that are held at once."""
+EVERY = 1.0
+"""Seconds between two notes of how far the run got: what a kill costs."""
 
 
 @click.command()
@@ -41,8 +44,9 @@ ROWS, BYTES = 256, 16 << 20
 def command(bundle: str, source: Path, target: Path, skip_bad: bool, attach: tuple[str, ...], as_json: bool) -> None:
     """Answer a whole file of inputs, in order, resumable.
 
-    IN.jsonl holds an input a line, as {"text": "…"}; other keys are passed over. OUT.jsonl gets the
-    answer of each line. Run again after a stop, it goes on where it was.
+    IN.jsonl holds an input a line, as {"text": "…"}; other keys are passed over. A file that ends in
+    .txt holds a plain text a line. OUT.jsonl gets the answer of each line. Run again after a stop,
+    it goes on where it was.
     """
     from modelworks.bundle import Predictor
     from modelworks.cli import _show
@@ -81,19 +85,23 @@ def run(predictor: Predictor, source: Path, target: Path, *, skip_bad: bool, pro
     target.parent.mkdir(parents=True, exist_ok=True)
     with source.open("rb") as lines, files.telling(part):
         state, seen = _resume(journal, part, lines, predictor)
-        progress.start("predict", _count(source), "lines")
-        progress.advance(state.lines)
+        before = f" (after {state.lines} answered before)" if state.lines else ""
+        progress.start(f"predict{before}", _count(source) - state.lines, "lines")
         with part.open("r+b" if state.written else "wb") as out, ThreadPoolExecutor(os.cpu_count()) as pool:
             out.truncate(state.written)
             out.seek(state.written)
-            for chunk in _chunks(lines):
-                answers, bad = _answers(predictor, pool, chunk, state.lines, source, skip_bad)
-                out.write(b"".join(answer + b"\n" for answer in answers))
-                out.flush()
-                os.fsync(out.fileno())
-                _note(state, seen, chunk, bad, out.tell())
-                files.write_bytes(journal, msgspec.json.encode(state))
-                progress.advance(len(chunk))
+            saved = float("-inf")
+            try:
+                for chunk in _chunks(lines):
+                    answers, bad = _answers(predictor, pool, chunk, state.lines, source, skip_bad)
+                    out.write(b"".join(answer + b"\n" for answer in answers))
+                    _note(state, seen, chunk, bad, out.tell())
+                    if time.monotonic() > saved + EVERY:
+                        _save(out, journal, state, seen)
+                        saved = time.monotonic()
+                    progress.advance(len(chunk))
+            finally:
+                _save(out, journal, state, seen)
         os.replace(part, target)
         files.sync(target.parent)
     journal.unlink(missing_ok=True)
@@ -105,7 +113,14 @@ def _note(state: State, seen: Any, chunk: list[bytes], bad: int, written: int) -
         seen.update(line)
         state.read += len(line)
     state.lines, state.bad, state.written = state.lines + len(chunk), state.bad + bad, written
+
+
+def _save(out: BinaryIO, journal: Path, state: State, seen: Any) -> None:
+    """The answers first, then what says that they are there."""
+    out.flush()
+    os.fsync(out.fileno())
     state.sha256 = seen.hexdigest()
+    files.write_bytes(journal, msgspec.json.encode(state))
 
 
 def _resume(journal: Path, part: Path, lines: BinaryIO, predictor: Predictor) -> tuple[State, Any]:
@@ -151,12 +166,13 @@ def _answers(
     """(a JSON line for each line of the chunk, how many of them are errors)."""
     from modelworks import kinds
 
+    read = _plain if source.suffix == ".txt" else _read
     rows: dict[int, Row] = {}
     answers: list[bytes] = [b""] * len(chunk)
     for position, line in enumerate(chunk):
         where = f"{source}:{before + position + 1}"
         try:
-            rows[position] = predictor.prepare([_read(line, predictor.manifest.input, where)])[0]
+            rows[position] = predictor.prepare([read(line, predictor.manifest.input, where)])[0]
         except ModelworksError as error:
             if not skip_bad:
                 raise _stopped(error, where) from error
@@ -176,17 +192,33 @@ def _stopped(error: ModelworksError, where: str) -> DataError:
 def _read(line: bytes, kind: str, where: str) -> Kind:
     """The input of a line."""
     from modelworks import kinds
-    from modelworks.kinds.base import named
 
     try:
         found = msgspec.json.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise DataError(f"not JSON: {error}", where=where, allowed="a JSON object a line, in UTF-8") from error
-    names = {field.encode_name for field in msgspec.structs.fields(named(kind))}
+    names = _fields(kind)
     known = {name: value for name, value in found.items() if name in names} if isinstance(found, dict) else {}
     if not known:
         raise DataError("not an input", where=where, seen=found, allowed=[f'{{"{name}": …}}' for name in sorted(names)])
     return kinds.decode(kind, known, where)
+
+
+@cache
+def _fields(kind: str) -> frozenset[str]:
+    from modelworks.kinds.base import named
+
+    return frozenset(field.encode_name for field in msgspec.structs.fields(named(kind)))
+
+
+def _plain(line: bytes, kind: str, where: str) -> Kind:
+    """The input of a line that is a plain text."""
+    from modelworks.kinds.base import named
+
+    try:
+        return named(kind).raw(line.rstrip(b"\r\n"))
+    except ValueError as error:
+        raise DataError(f"not a valid {kind}: {error}", where=where, allowed="a plain text a line, in UTF-8") from error
 
 
 def _finish(predictor: Predictor, pool: ThreadPoolExecutor, rows: list[Row]) -> list[Kind]:
