@@ -106,6 +106,38 @@ def _conllu(folder: Path) -> Path:
     return path
 
 
+def _squad(folder: Path) -> Path:
+    path = folder / "dev.json"
+    asked = [{"id": f"q{n}", "question": text, "answers": []} for n, (text, _) in enumerate(ROWS)]
+    paragraphs = [{"context": "A fine day.", "qas": asked}]
+    path.write_text(json.dumps({"version": "v2.0", "data": [{"title": "Days", "paragraphs": paragraphs}]}), "utf-8")
+    return path
+
+
+def _subjqa(folder: Path) -> Path:
+    path = folder / "train.csv"
+    rows = [f'i,{text.split(",")[0]},Fine. ANSWERNOTFOUND,Fine,"(0, 4)"' for text, _ in ROWS]
+    path.write_text("\n".join(["item_id,question,review,human_ans_spans,human_ans_indices", *rows]), "utf-8")
+    return path
+
+
+def _trec(folder: Path) -> Path:
+    path = folder / "topics.xml"
+    path.write_text(
+        "".join(f"<top>\n<num> {n}</num>\n<title>{t}</title>\n</top>\n" for n, (t, _) in enumerate(ROWS)), "utf-8"
+    )
+    (folder / "z.qrels").write_text("".join(f"{n} 0 d{n} 1\n" for n in range(3)), "utf-8")
+    return path
+
+
+def _beir(folder: Path) -> Path:
+    path = folder / "queries.jsonl"
+    path.write_text("\n".join(json.dumps({"_id": f"q{n}", "text": text}) for n, (text, _) in enumerate(ROWS)), "utf-8")
+    (folder / "qrels").mkdir(exist_ok=True)
+    (folder / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\nq0\td\t1\nq1\td\t1\nq2\te\t2\n", "utf-8")
+    return path
+
+
 def _images(folder: Path) -> Path:
     path = folder / "images"
     for number, (_, label) in enumerate(ROWS):
@@ -121,14 +153,18 @@ def _zip(folder: Path) -> Path:
     return path
 
 
+READER, SEARCH = Reading(input="pair", target="accepted"), Reading(input="text", target="relevant")
 SAMPLES: dict[str, tuple[Callable[[Path], Path], Reading]] = {
+    "squad": (_squad, READER), "subjqa": (_subjqa, READER), "trec": (_trec, SEARCH), "beir": (_beir, SEARCH),
     "csv": (_csv, TEXT), "tsv": (_tsv, TEXT), "jsonl": (_jsonl, TEXT), "parquet": (_parquet, TEXT),
     "huggingface": (_huggingface, TEXT), "conll": (_conll, SPANS), "image-folder": (_images, IMAGE),
     "zip": (_zip, TEXT), "conllu": (_conllu, Reading(input="text", target="tags")), "tweeteval": (_tweeteval, TEXT),
     "text": (_text, Reading(input="prompt", target="continuation")),
 }  # fmt: skip
 
-NAMES = registry.names(PACKAGE)
+UNLABELLED = ("text", "squad", "subjqa", "trec", "beir")
+NAMES = [name for name in registry.names(PACKAGE) if name != "prose"]
+"""A file of prose is one document of a collection, and no examples: tests/formats/test_collection_files.py."""
 
 
 def _examples(path: Path, name: str) -> list[Example]:
@@ -170,7 +206,7 @@ class TestEachFormat:
 
     def test_knows_the_labels(self, name: str, tmp_path: Path) -> None:
         labels = {label for one in _examples(SAMPLES[name][0](tmp_path), name) for label in one.target.labels()}  # type: ignore[union-attr]
-        if name == "text":
+        if name in UNLABELLED:
             assert not labels
             return
         assert labels == ({"person", "place"} if name == "conll" else {"good", "bad"})

@@ -7,6 +7,7 @@ import copy
 import importlib
 import inspect
 import re
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -16,9 +17,11 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
 from modelworks.contracts import op as ops
+from modelworks.contracts.collection import Segment
 from modelworks.contracts.program import Call, Program
 from modelworks.core import registry
-from modelworks.kinds import Length, Sampling
+from modelworks.kinds import Answer, Hit, Length, Sampling
+from modelworks.ops._terms import hashes
 from modelworks.ops.text import ngram_hashes, split_words
 
 for _area in registry.names(ops.PACKAGE):
@@ -39,6 +42,18 @@ def small_tokenizer() -> Tokenizer:
     return tokenizer
 
 
+def small_collection() -> SimpleNamespace:
+    """Two documents, found by their vectors or by the word `london`."""
+    word = hashes(["london"])
+    segment = Segment(
+        vectors=np.eye(3, dtype=np.float16)[:2], firsts=np.array([0, 1, 2]), places=np.array([[0, 2], [0, 3]]),
+        terms=word, offsets=np.array([0, 1]), postings=np.array([1], np.int32), counts=np.array([1], np.uint16),
+        lengths=np.array([4, 5], np.int32),
+    )  # fmt: skip
+    document = lambda segment, number: (f"d{number}", "", "London")  # noqa: E731
+    return SimpleNamespace(segments=[segment], stemmer="", encoder="", document=document)
+
+
 class Tools:
     """The resources ops ask for by default, and a graph that scores each position by its own id."""
 
@@ -47,7 +62,7 @@ class Tools:
         vocabulary = {"the": 2, "film": 3}
         self.resources = {
             "tokenizer": small_tokenizer(), "vocabulary": vocabulary, "words": hashes, "characters": hashes,
-            "features": hashes,
+            "features": hashes, "collection": small_collection(),
         }  # fmt: skip
 
     def resource(self, name: str):
@@ -61,6 +76,8 @@ class Tools:
             return {"memory_0": (feeds["input_ids"] * feeds["attention_mask"]).sum(axis=1).astype(np.float32)}
         if graph == "decoder":
             return written(feeds)
+        if graph == "reader":
+            return {"logits": (feeds["marks"][..., :2] * feeds["attention_mask"][..., None]).astype(np.float32)}
         if graph == "parser":
             return parsed(feeds["ids"])
         if graph == "relations":
@@ -73,8 +90,8 @@ class Tools:
 
 def written(feeds) -> dict[str, np.ndarray]:
     """Scores of 14 tokens that come from the source, from all tokens before and the newest one."""
-    past = np.concatenate([feeds["past_0"], feeds["tokens"][:, :, None, None, None].astype(np.float32)], axis=3)
-    seen = past.sum(axis=(2, 3, 4)) + feeds["memory_0"][:, None]
+    past = np.concatenate([feeds["past_0"], feeds["tokens"].reshape(-1, 1, 1, 1).astype(np.float32)], axis=2)
+    seen = past.sum(axis=(1, 2, 3)).reshape(feeds["tokens"].shape) + feeds["memory_0"][:, None]
     scores = -((seen[:, :, None] * np.arange(3, 17, dtype=np.float32)) % 11)
     return {"logprobs": scores, "present_0": past}
 
@@ -120,6 +137,9 @@ class Decoder:
 
 # What required parameters are set to, and optional ones that an op does nothing without.
 PARAMS = {
+    "pair.windows.v1": {"size": 8, "stride": 3, "first": 2, "last": 3, "graph": "reader"},
+    "hits.pairs.v1": {"most": 1},
+    "hits.answers.v1": {"read_hits": 1},
     "generate.beam.v1": {"start": 2, "end": 3, "past": [[1, 1]], "beams": 2, "most": 6, "tokenizer": "tokenizer"},
     "generate.read.v1": {"tokenizer": "tokenizer", "most": 6},
     "sampling.generate.v1": {"first": [2], "ends": [3]},
@@ -153,11 +173,19 @@ def values(argument: str, name: str, row: tuple[str, int, int]):
     units = split_words(text)
     made = {
         "texts": lambda: text,
+        "questions": lambda: text[:5],
+        "contexts": lambda: text,
+        "queries": lambda: text,
+        "asked": lambda: np.full((2, 5), seed % 14, dtype=np.int64),
+        "nothing": lambda: generator.normal(size=2).astype(np.float32),
+        "vectors": lambda: np.eye(3, dtype=np.float32)[seed % 3],
+        "hits": lambda: (Hit("a", 0.5, "", text, 0),) * min(length, 1),
+        "read": lambda: (Answer(text[:1], 0.5, 0, 1), Answer("", 0.25, 0, 0)),
         "forms": lambda: [text[a:b] for a, b in units.tolist()],
         "features": lambda: np.arange(len(units), dtype=np.int64) + seed,
         "tokens": lambda: np.concatenate([units, np.ones((len(units), 1), np.int32)], axis=1),
         "sentences": lambda: np.array([n for n in (len(units) // 2, len(units) - len(units) // 2) if n], np.int32),
-        "given": lambda: (),
+        "given": lambda: np.full((length, 5), seed % 14, dtype=np.int64) if name.startswith("pair.") else (),
         "lengths": lambda: Length(words=length),
         "pieces": lambda: np.arange(3 * len(units)),
         "owners": lambda: np.repeat(np.arange(len(units)), 3),
@@ -183,7 +211,7 @@ def values(argument: str, name: str, row: tuple[str, int, int]):
     return made[argument]()
 
 
-SIZES = {"spans": lambda count: (count, 5), "sentences": lambda count: (count, 1)}
+SIZES = {"answers": lambda count: (count, 2), "spans": lambda count: (count, 5), "sentences": lambda count: (count, 1)}
 """Shape of the logits of a text with so many units, by area; elsewhere five for the whole text."""
 
 

@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 import msgspec
 import numpy as np
 import pytest
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
 from modelworks.bundle import Interpreter
 from modelworks.contracts import format as formats
@@ -21,7 +22,7 @@ from modelworks.core import registry
 from modelworks.kinds import KINDS, decode, encode
 from modelworks.ops.tree import groups
 
-NAMES = registry.names(tasks.PACKAGE)
+NAMES = [name for name in registry.names(tasks.PACKAGE) if tasks.find(name).learnt]
 
 _WORDS = (
     Call(op="text.words.v1", inputs=("text",), outputs=("words", "units")),
@@ -44,6 +45,14 @@ BODIES = {
         after=(Call(op="graph.windows.v1", inputs=("units",), outputs=("logits",), graphs=("model",),
                     params={"feeds": ["x"], "size": 4, "stride": 2}),),
     ),
+    "causal": Body(
+        shape="causal", length="ids",
+        before=(Call(op="sampling.prompt.v1", inputs=("text", "messages"), outputs=("prompt",)),
+                Call(op="text.subwords.v1", inputs=("prompt",), outputs=("ids", "units"), resources=("tokenizer",))),
+        after=(Call(op="sampling.generate.v1", inputs=("prompt", "ids", "units", "sampling"), graphs=("model",),
+                    outputs=("written", "finish_reason", "usage", "tokens", "choices"), resources=("tokenizer",),
+                    params={"first": [0], "cache": {"vocabulary": 257, "context": 1024, "states": {"ids": [1, 1]}}}),),
+    ),
     "tree": Body(
         shape="tree", length="spans",
         before=(Call(op="parse.points.v1", inputs=("text",), outputs=("points", "spans"), params={"buckets": 50}),),
@@ -56,6 +65,19 @@ BODIES = {
             Call(op="parse.sentences.v1", inputs=("tokens", "sentences", "shapes"), graphs=("model",),
                  outputs=("upos", "xpos", "feats", "scripts", "heads", "deprel"),
                  params={"feeds": ["y"], "root": None, "graph": "model", "relations": "model"}),
+        ),
+    ),
+    "span": Body(
+        shape="span", length="units",
+        before=(
+            Call(op="text.words.v1", inputs=("question",), outputs=("spelled", "asked")),
+            Call(op="text.words.v1", inputs=("context",), outputs=("words", "units")),
+        ),
+        after=(
+            Call(op="graph.windows.v1", inputs=("units",), outputs=("logits",), graphs=("model",),
+                 params={"feeds": ["x"], "size": 8, "stride": 4}),
+            Call(op="graph.windows.v1", inputs=("asked",), outputs=("nothing",), graphs=("model",),
+                 params={"feeds": ["asked"], "size": 64, "stride": 32}),
         ),
     ),
     "image": Body(
@@ -78,26 +100,55 @@ def labels(task):
     return sorted({label for example in task.example() for label in example.target.labels()})
 
 
-_BY_UNIT = ("token", "sentences")
+_BY_UNIT = ("token", "sentences", "span")
 """Shapes whose logits are one row for each unit of a text."""
+
+
+_WIDTHS = {"span": 2}
 
 
 def interpreter(task, labels, graph):
     assert task.shape in BODIES, f"tell this suite a body of shape {task.shape}"
     program = task.program(labels, BODIES[task.shape])
-    program.check({"model"}, set())
-    return Interpreter(program, {"model": graph}, {}, input=task.input, prediction=task.prediction)
+    resources = {"tokenizer": byte_tokenizer()} if task.shape == "causal" else {}
+    program.check({"model"}, set(resources))
+    return Interpreter(program, {"model": graph}, resources, input=task.input, prediction=task.prediction)
+
+
+def byte_tokenizer():
+    """Number 0, which spells nothing, then a number for each byte."""
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    tokenizer = Tokenizer(models.BPE({"<|edge|>": 0, **{letter: n for n, letter in enumerate(letters, 1)}}, []))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, trim_offsets=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.add_special_tokens(["<|edge|>"])
+    return tokenizer
+
+
+def _writes(chances):
+    """A decoder's graph; it keeps how much it read. `chances` gives logits for (first position, length)."""
+
+    def run(feeds):
+        past, read = feeds["past.ids"], feeds["input_ids"]
+        present = np.concatenate([past, np.zeros((1, 1, read.shape[1], 1), np.float32)], 2)
+        return {"logits": chances(past.shape[2], read.shape[1])[None], "present.ids": present}
+
+    return run
 
 
 def answers(task, labels):
     """Predictions for the task's examples by a network that knows nothing."""
-    width = len(task.classes(labels)) or 1
+    width = len(task.classes(labels)) or _WIDTHS.get(task.shape, 1)
 
+    if task.shape == "causal":
+        knows_nothing = _writes(lambda at, count: np.random.default_rng(at).normal(size=(count, 257)).astype("f4"))
+        return interpreter(task, labels, knows_nothing).run([example.input for example in task.example()])
     if task.shape == "tree":
         return interpreter(task, labels, _babbles(labels)).run([example.input for example in task.example()])
 
     def run(feeds):
-        shape = (*feeds["x"].shape[:2], width) if task.shape in _BY_UNIT else (len(feeds["x"]), width)
+        (given,) = feeds.values()
+        shape = (*given.shape[:2], width) if task.shape in _BY_UNIT else (len(given), width)
         return {"logits": np.random.default_rng(0).normal(0, 3, shape).astype(np.float32)}
 
     return interpreter(task, labels, run).run([example.input for example in task.example()])
@@ -140,7 +191,7 @@ def test_examples_are_a_dozen_sound_and_always_the_same(task):
 def test_its_program_reads_and_leaves_what_the_kinds_hold(task, labels):
     body = BODIES[task.shape]
     program = task.program(labels, body)
-    program.check({"model"}, set())
+    program.check({"model"}, {"tokenizer"})
     fields = {f.encode_name for f in msgspec.structs.fields(KINDS[task.input])}
     assert set(program.inputs.values()) <= fields
     columns = msgspec.structs.fields(KINDS[task.prediction])
@@ -175,7 +226,12 @@ def test_a_network_that_says_what_encode_says_gets_the_best_score(task, labels):
         encoded = task.encode(example.target, row, labels)
         assert set(encoded) >= {"labels"}
         wanted = encoded["labels"]
-        if not width:  # how good each unit is
+        if task.shape == "causal":  # the numbers of its tokens
+            assert wanted.tolist() == row["ids"].tolist()
+        elif task.shape == "span":  # the units in which the answer begins and ends
+            assert wanted.shape == (2,)
+            assert wanted.dtype == np.int64
+        elif not width:  # how good each unit is
             assert wanted.dtype == np.float32
             assert len(wanted) == len(row["units"])
         elif wanted.dtype == np.float32:  # yes or no for each class
@@ -262,7 +318,36 @@ def _says_sentences(row, wanted, width):
     }
 
 
-SAYS = {"token": _says_tokens, "sentences": _says_sentences, "tree": _says_tree}
+def _says_span(row, wanted, width):
+    """Where the answer begins and ends, found again by offsets; or that there is none, beside the question."""
+    edges = [row["units"][place].tobytes() if place >= 0 else b"" for place in wanted.tolist()]
+
+    def run(feeds):
+        (name, given), none = *feeds.items(), not edges[0]
+        if name == "asked":
+            return {"logits": np.full((*given.shape[:2], 2), 20.0 if none else -20.0)}
+        return {
+            "logits": np.array(
+                [[[20.0 * (place.tobytes() == edge) for edge in edges] for place in row] for row in given]
+            )
+        }
+
+    return run
+
+
+def _says_next(row, wanted, width):
+    """Each token after those before it."""
+    logits = np.eye(257, dtype="f4")[np.append(wanted, 0)] * 60
+    return _writes(lambda at, count: logits[at : at + count])
+
+
+SAYS = {
+    "causal": _says_next,
+    "span": _says_span,
+    "token": _says_tokens,
+    "sentences": _says_sentences,
+    "tree": _says_tree,
+}
 """A graph that says what `encode` says, by shape of the body."""
 
 

@@ -63,7 +63,7 @@ def read(path: Path, reading: Reading) -> Iterator[Example | Bad]:
 def _decoded(path: Path) -> _File:
     try:
         return msgspec.json.decode(path.read_bytes(), type=_File)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise DataError(
             f"not SQuAD's JSON: {error}", where=str(path),
             allowed='{"data": [{"title", "paragraphs": [{"context", "qas": [{"id", "question", "answers"}]}]}]}',

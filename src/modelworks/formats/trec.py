@@ -15,7 +15,6 @@ from modelworks.core.errors import DataError
 from modelworks.formats._text import lines
 from modelworks.kinds import Document, Example, Relevant, Text
 
-_TAG = re.compile(r"<(doc|top)>", re.IGNORECASE)
 _ENTITY = {"&lt;": "<", "&gt;": ">", "&quot;": '"', "&apos;": "'", "&amp;": "&"}
 Judgements = dict[str, dict[str, int]]
 
@@ -64,17 +63,16 @@ def _blocks(path: Path, tag: str) -> Iterator[tuple[int, str]]:
     """(line it begins on, content) of each `<tag> … </tag>`; a DataError for one that is not closed."""
     inside: list[str] = []
     start = 0
-    for line, text in lines(path):
-        if not start:
-            before, mark, text = _cut(text, f"<{tag}>")
-            if not mark:
-                continue
-            start = line
-        before, mark, _ = _cut(text, f"</{tag}>")
-        inside.append(before)
-        if mark:
-            yield start, "".join(inside)
-            inside, start = [], 0
+    for line, rest in lines(path):
+        while rest:
+            before, mark, rest = _cut(rest, f"</{tag}>" if start else f"<{tag}>")
+            if start:
+                inside.append(before)
+            if mark and start:
+                yield start, "".join(inside)
+                inside, start = [], 0
+            elif mark:
+                start = line
     if start:
         raise DataError(f"<{tag}> is not closed", where=f"{path}:{start}", allowed=f"</{tag}>")
 

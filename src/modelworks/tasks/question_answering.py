@@ -75,7 +75,7 @@ def _shown(name: str, context: str, places: Sequence[tuple[int, int]], answer: s
 _CONTEXT = (
     "Ada Lovelace wrote the first program in 1843, for the Analytical Engine of Charles Babbage. The engine was never "
     "built. Babbage was born in London; Lovelace died there in 1852, of cancer. 😀 Ihre Mutter hieß Anne Isabella "
-    "Milbanke. 她的父亲是诗人拜伦。"
+    "Milbanke. 她的父亲是诗人「拜伦」。"
 )
 _QUESTIONS = (
     ("Who wrote the first program?", "Ada Lovelace"),
