@@ -106,11 +106,11 @@ PLANS: dict[str, dict[str, Any]] = {
         "task": "named-entity-recognition", "data": WNUT17, "model": "compact", "budget": "10m", "bar": 0.22,
     },
     "multi30k-de": {
-        "task": "translation", "data": MULTI30K["de"], "model": "compact", "budget": "35m", "bar": 28,
+        "task": "translation", "data": MULTI30K["de"], "model": "compact", "budget": "28m", "bar": 28,
         "bar_of": "bleu_lower",
     },
     "multi30k-fr": {
-        "task": "translation", "data": MULTI30K["fr"], "model": "compact", "budget": "35m", "bar": 48,
+        "task": "translation", "data": MULTI30K["fr"], "model": "compact", "budget": "28m", "bar": 48,
         "bar_of": "bleu_lower",
     },
     "cifar10-compact": {
@@ -126,7 +126,7 @@ PLANS: dict[str, dict[str, Any]] = {
     "ewt": {"task": "parsing", "data": EWT, "model": "all-MiniLM-L6-v2", "budget": "22m", "bar": 0.83},
     "ewt-compact": {"task": "parsing", "data": EWT, "model": "compact", "budget": "18m", "bar": 0.786},
     "ewt-pos": {
-        "task": "part-of-speech-tagging", "data": EWT, "model": "all-MiniLM-L6-v2", "budget": "30m", "bar": 0.965,
+        "task": "part-of-speech-tagging", "data": EWT, "model": "all-MiniLM-L6-v2", "budget": "25m", "bar": 0.965,
         "options": {"epochs": 3, "hide": 0.1},
     },
     "ewt-pos-compact": {

@@ -51,9 +51,10 @@ class Tools:
         self.calls += 1
         self.rows.append(len(feeds["tokens"]))
         rows, beams = feeds["tokens"].shape
-        assert feeds["past_0"].shape[:3] == (rows, beams, 1)
-        newest = feeds["tokens"][:, :, None, None, None].astype(np.float32)
-        past = np.concatenate([feeds["past_0"], newest], axis=3)
+        assert feeds["past_0"].shape[:2] == (rows * beams, 1)
+        newest = feeds["tokens"].reshape(-1, 1, 1, 1).astype(np.float32)
+        flat = np.concatenate([feeds["past_0"], newest], axis=2)
+        past = flat.reshape(rows, beams, 1, -1, 1)
         said = np.stack(
             [
                 [logprobs(int(feeds["memory_0"][b, 0]), tuple(past[b, k, 0, :, 0].astype(int))) for k in range(beams)]
@@ -62,7 +63,7 @@ class Tools:
         )
         far = np.abs(np.arange(feeds["attention_mask"].shape[1]) - past.shape[3] + 1)
         attention = np.broadcast_to(np.exp(-far).astype(np.float32), (rows, beams, len(far)))
-        return {"logprobs": said, "present_0": past, "attention": attention}
+        return {"logprobs": said, "present_0": flat, "attention": attention}
 
 
 def run(texts: list[str], tools: Tools | None = None, **params):
@@ -168,7 +169,7 @@ class Echo(Tools):
     def run(self, graph, feeds):
         answer = super().run(graph, feeds)
         if graph == "decoder":
-            wanted = [4, UNKNOWN, 4, UNKNOWN, END][min(feeds["past_0"].shape[3], 4)]
+            wanted = [4, UNKNOWN, 4, UNKNOWN, END][min(feeds["past_0"].shape[2], 4)]
             answer["logprobs"][:] = -5.0
             answer["logprobs"][:, :, wanted] = -0.1
             answer["logprobs"][:, :, 7] = -1.0

@@ -19,10 +19,14 @@ class Joined(NamedTuple):
     """(code point of the text at which a token ends, start and end in the source)."""
 
 
-def joined(tokenizer: Any, found: Found, unknown: int, units: np.ndarray, source: str) -> Joined:
+def joined(
+    tokenizer: Any, found: Found, unknown: int, silent: frozenset[int], units: np.ndarray, source: str
+) -> Joined:
     """The text of tokens: unknown ones give way to what stands in the source where the decoder looked."""
     pieces, looked = [], []
     for token, (most, missing) in zip(found.tokens, found.looks, strict=False):
+        if token in silent:
+            continue
         at = missing if token == unknown else most
         start, end = units[at].tolist() if at < len(units) else (0, 0)
         pieces.append(source[start:end] if token == unknown else tokenizer.id_to_token(token) or "")

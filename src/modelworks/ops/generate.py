@@ -17,12 +17,15 @@ _MULTIPLE = 4
 
 @op("generate.read.v1", rowwise=True)
 def read(
-    tools: Tools, texts: Sequence[str], *, tokenizer: str = "source", most: int = 512
+    tools: Tools, texts: Sequence[str], *, tokenizer: str = "source", most: int = 512, prefix: str = ""
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Subword ids int64 [T] of each text, special tokens included, and the code points int32 [T, 2] each stands for,
-    without white space at its edges; [0, 0] for special tokens. Beyond `most` tokens the text's tail is cut."""
-    encodings = tools.resource(tokenizer).encode_batch(list(texts))
-    pairs = [_cut(encoding, text, most) for encoding, text in zip(encodings, texts, strict=True)]
+    without white space at its edges; [0, 0] for special tokens and those of `prefix`, which is read before each text.
+    Beyond `most` tokens the text's tail is cut."""
+    encodings = tools.resource(tokenizer).encode_batch([prefix + text for text in texts])
+    pairs = [_cut(encoding, prefix + text, most) for encoding, text in zip(encodings, texts, strict=True)]
+    if prefix:
+        pairs = [(ids, _behind(units, len(prefix))) for ids, units in pairs]
     return [ids for ids, _ in pairs], [units for _, units in pairs]
 
 
@@ -38,6 +41,11 @@ def _cut(encoding: Any, text: str, most: int) -> tuple[np.ndarray, np.ndarray]:
     return ids, units
 
 
+def _behind(units: np.ndarray, length: int) -> np.ndarray:
+    """Units of a text with so many code points before it, as units of the text alone."""
+    return np.where(units[:, :1] >= length, units - length, 0).astype(np.int32)
+
+
 def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
     while start < end and text[start].isspace():
         start += 1
@@ -50,18 +58,19 @@ def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
 def beam(
     tools: Tools, ids: Sequence[np.ndarray], units: Sequence[np.ndarray], texts: Sequence[str], *,
     start: int, end: int, past: Sequence[Sequence[int]], unknown: int = -1, banned: Sequence[int] = (),
+    silent: Sequence[int] = (),
     tokenizer: str = "target", beams: int = 4, penalty: float = 1.0, candidates: int = 1, most: int = 256,
     ratio: float = 2.0, least: int = 0, pad: int = 0, alignment: bool = True,
 ) -> tuple[list[str], list[list[dict[str, Any]]], list[list[dict[str, int]]], list[np.ndarray]]:  # fmt: skip
     """Texts written for source ids [S] by beam search (`beams` 1: greedily), all rows and beams in one batch.
 
     Graph `encoder` reads `input_ids` and `attention_mask` [B, S] and leaves tensors named `memory_*`. Graph `decoder`
-    reads `tokens` [B, K], `attention_mask`, all `memory_*` and `past_<n>` [B, K, H, T, D] (`past` holds H and D of
+    reads `tokens` [B, K], `attention_mask`, all `memory_*` and `past_<n>` [B * K, H, T, D] (`past` holds H and D of
     each), and leaves `logprobs` [B, K, V], `present_<n>` and, where it has attention to tell, `attention` [B, K, S].
 
     A text has at most `most` tokens, and at most `ratio` times those of its source, plus 10. The token `unknown` is
     written only where the source holds one, and gives way to what stands in the source where the decoder looked
-    (Luong et al. 2015).
+    (Luong et al. 2015). The tokens `banned` are never written; those `silent` leave no trace in the text.
 
     Returns the best texts; of each row `candidates` texts {text, score}, best first (score: geometric mean of the
     probabilities of its tokens); alignments of words {start, end, source_start, source_end} of the best one; and the
@@ -75,7 +84,7 @@ def beam(
     kept = [row[: max(1, candidates)] for row in found]
     vocabulary = tools.resource(tokenizer)
     made = [
-        [joined(vocabulary, one, unknown, row, text) for one in options]
+        [joined(vocabulary, one, unknown, frozenset(silent), row, text) for one in options]
         for options, row, text in zip(kept, units, texts, strict=True)
     ]
     scores = [np.array([_score(one) for one in options]) for options in kept]
@@ -120,8 +129,8 @@ class _Decoder:
         feeds = {"input_ids": source.ids, "attention_mask": source.mask}
         self._fixed = {name: a for name, a in tools.run("encoder", feeds).items() if name.startswith("memory_")}
         self._fixed["attention_mask"] = source.mask
-        shape = (len(source.ids), beams)
-        self._past = [np.zeros((*shape, heads, 0, width), dtype=np.float32) for heads, width in past]
+        rows = len(source.ids) * beams
+        self._past = [np.zeros((rows, heads, 0, width), dtype=np.float32) for heads, width in past]
         self._real, self._unknown = source.real, source.unknown
         self.looks = False
 
@@ -144,4 +153,5 @@ class _Decoder:
             self._real, self._unknown = self._real[rows], self._unknown[rows]
         elif beams.shape[1] == 1:
             return
-        self._past = [array[rows[:, None], beams] for array in self._past]
+        places = (rows[:, None] * beams.shape[1] + beams).ravel()
+        self._past = [array[places] for array in self._past]

@@ -31,16 +31,17 @@ class Writing(Recipe, frozen=True, kw_only=True):
     """Fewest subwords that are written."""
 
 
-def body(options: Writing, past: Sequence[Sequence[int]], special: dict[str, Any]) -> Body:
+def body(options: Writing, past: Sequence[Sequence[int]], special: dict[str, Any], prefix: str = "") -> Body:
     """Reads `text`; leaves `written`, `candidates`, `alignments`.
 
     Args:
         past: heads and width of each tensor that the decoder hands on.
         special: ids, as `generate.beam.v1` names them.
+        prefix: what is read before every text.
     """
     read = Call(
         op="generate.read.v1", inputs=("text",), outputs=("ids", "units"), resources=("source",),
-        params={"tokenizer": "source", "most": options.source_length},
+        params={"tokenizer": "source", "most": options.source_length, **({"prefix": prefix} if prefix else {})},
     )  # fmt: skip
     write = Call(
         op="generate.beam.v1", inputs=("ids", "units", "text"),

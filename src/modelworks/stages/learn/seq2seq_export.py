@@ -24,7 +24,7 @@ def export(encoder: nn.Module, decoder: nn.Module, past: Sequence[Sequence[int]]
         longer = encoder(**{name: torch.cat([value, value], dim=1) for name, value in source.items()})
     axes = {name: _axes(tensor, longer[name]) for name, tensor in memory.items()}
     first = graphs.write("encoder", encoder, folder, source, dict.fromkeys(source, _SOURCE), axes)
-    old = {f"past_{n}": torch.zeros(2, 3, heads, 5, width) for n, (heads, width) in enumerate(past)}
+    old = {f"past_{n}": torch.zeros(6, heads, 5, width) for n, (heads, width) in enumerate(past)}
     feeds = {
         "tokens": torch.ones(2, 3, dtype=torch.long), "attention_mask": source["attention_mask"],
         **{name: tensor.clone() for name, tensor in memory.items()}, **old,
@@ -33,11 +33,11 @@ def export(encoder: nn.Module, decoder: nn.Module, past: Sequence[Sequence[int]]
         told = [name for name in decoder.eval()(**feeds) if name == "attention"]
     beams = {0: "batch", 1: "beams"}
     inputs = {
-        "tokens": beams, "attention_mask": _SOURCE, **axes, **{name: {**beams, 3: "past"} for name in old}
+        "tokens": beams, "attention_mask": _SOURCE, **axes, **{name: {0: "texts", 2: "past"} for name in old}
     }  # fmt: skip
     outputs = {
         "logprobs": beams, **{name: {**beams, 2: "source"} for name in told},
-        **{f"present_{n}": {**beams, 3: "present"} for n in range(len(past))},
+        **{f"present_{n}": {0: "texts", 2: "present"} for n in range(len(past))},
     }  # fmt: skip
     return first, graphs.write("decoder", decoder, folder, feeds, inputs, outputs)
 

@@ -1,4 +1,4 @@
-"""Text -> text: an encoder-decoder, from scratch."""
+"""Text -> text. Compact: a transformer from scratch. Pretrained: any encoder-decoder of transformers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import nn
 from modelworks.bundle import open_resources
 from modelworks.contracts.family import Batcher, Front, Graph, Recipe, Resource, Source
 from modelworks.kinds import Example, References, Text
-from modelworks.stages.learn import base, seq2seq_export, seq2seq_vocabulary
+from modelworks.stages.learn import base, pretrained, seq2seq_export, seq2seq_pretrained, seq2seq_vocabulary
 from modelworks.stages.learn.muon import Muon
 from modelworks.stages.learn.networks.seq2seq import Decoding, Encoding, Transformer
 from modelworks.stages.learn.seq2seq_body import Writing, body
@@ -28,7 +28,7 @@ class Compact(Writing, frozen=True, kw_only=True):
         "matrix_learning_rate": {"low": 0.01, "high": 0.04, "log": True}, "dropout": [0.1, 0.2, 0.3],
     }  # fmt: skip
 
-    epochs: float = 14
+    epochs: float = 12
     batch_size: int = 96
     learning_rate: float = 3e-3
     """Of the tables, norms and biases (AdamW)."""
@@ -48,24 +48,41 @@ class Compact(Writing, frozen=True, kw_only=True):
     """The source is read without letter case (not with a shared vocabulary)."""
     alphabet: int = 1000
     """Characters of a vocabulary; rarer ones are unknown, and copied."""
-    width: int = 256
-    heads: int = 4
-    inner: int = 512
+    width: int = 192
+    heads: int = 3
+    inner: int = 384
     layers: int = 3
     """Of encoder and decoder each."""
-    dropout: float = 0.15
+    dropout: float = 0.1
     copies: float = 0.1
     """Share of words alike on both sides that are made unknown while training, so that copying is learnt."""
+
+
+class Pretrained(Writing, frozen=True, kw_only=True):
+    """Options of a pretrained encoder-decoder."""
+
+    space: ClassVar[Mapping[str, Any]] = {"learning_rate": {"low": 1e-5, "high": 3e-4, "log": True}}
+
+    epochs: float = 3
+    batch_size: int = 16
+    learning_rate: float = 5e-5
+    ema: float = 0.99
+    dropout: float | None = None
+    """Inside the network; as it was pretrained when None."""
+    prefix: str = ""
+    """What is read before every text, as `translate English to German: ` for T5."""
 
 
 class Seq2Seq(base.Base):
     """Texts in, texts out."""
 
     name, shape = "seq2seq", "seq2seq"
-    options: type[Recipe] = Compact
+    options: type[Recipe] = Pretrained
     compact: type[Recipe] = Compact
 
     def prepare(self, examples: Iterable[Example], source: Source, options: Any, folder: Path) -> Front:
+        if not source.compact:
+            return seq2seq_pretrained.prepare(source, options, folder)
         texts, references = _texts(examples)
         how = {"size": options.vocabulary, "model": options.subwords, "alphabet": options.alphabet}
         if options.shared:
@@ -89,17 +106,26 @@ class Seq2Seq(base.Base):
 
     def build(self, front: Front, classes: Sequence[str], options: Any, folder: Path) -> nn.Module:
         facts = base.read_json(folder / "network.json")
+        if isinstance(options, Pretrained):
+            return seq2seq_pretrained.Network(facts["config"], options.dropout)
         return Transformer(
             source=facts["source"], target=facts["target"], shared=options.shared, width=options.width,
             heads=options.heads, inner=options.inner, layers=options.layers, dropout=options.dropout,
         )  # fmt: skip
 
+    def load(self, module: nn.Module, source: Source) -> None:
+        assert isinstance(module, seq2seq_pretrained.Network)
+        pretrained.load(module.model, source)
+
     def graphs(self, module: nn.Module) -> Mapping[str, nn.Module]:
+        if isinstance(module, seq2seq_pretrained.Network):
+            return seq2seq_pretrained.graphs(module)
         assert isinstance(module, Transformer)
         return {"encoder": Encoding(module), "decoder": Decoding(module)}
 
     def groups(self, module: nn.Module, options: Any) -> list[dict[str, Any]]:
-        assert isinstance(module, Transformer)
+        if not isinstance(module, Transformer):
+            return super().groups(module, options)
         layers = [*module.encoder.parameters(), *module.decoder.parameters()]
         matrices = [p for p in layers if p.ndim == 2]
         known = {id(p) for p in matrices}
@@ -111,17 +137,20 @@ class Seq2Seq(base.Base):
         ]
 
     def optimizer(self, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
-        return Muon(groups)
+        return Muon(groups) if "muon" in groups[0] else super().optimizer(groups)
 
     def length(self, row: Mapping[str, Any]) -> int:
         return len(row["ids"]) + len(row["target"])
 
     def collate(self, rows: base.Rows, front: Front) -> dict[str, torch.Tensor]:
+        special = front.body.after[0].params
         ids, targets = [row["ids"] for row in rows], [row["target"] for row in rows]
-        begun = [np.concatenate([[START], target[:-1]]) for target in targets]
+        begun = [np.concatenate([[special["start"]], target[:-1]]) for target in targets]
         return {
-            "input_ids": base.pad(ids, PAD, base.MULTIPLE), "attention_mask": base.mask(ids, base.MULTIPLE),
-            "target_ids": base.pad(begun, PAD), "labels": base.pad(targets, base.IGNORED),
+            "input_ids": base.pad(ids, special["pad"], base.MULTIPLE),
+            "attention_mask": base.mask(ids, base.MULTIPLE),
+            "target_ids": base.pad(begun, special["pad"]), "target_mask": base.mask(targets),
+            "labels": base.pad(targets, base.IGNORED),
         }  # fmt: skip
 
     def loss(self, outputs: Mapping[str, torch.Tensor], batch: Mapping[str, Any], options: Recipe) -> torch.Tensor:
@@ -131,17 +160,18 @@ class Seq2Seq(base.Base):
         )
 
     def batcher(self, rows: base.Rows, front: Front, classes: Sequence[str], options: Any) -> Batcher:
+        if not isinstance(options, Compact):
+            return super().batcher(rows, front, classes, options)
+
         def batch(positions: Sequence[int], random: np.random.Generator) -> dict[str, Any]:
             return self.collate([_copying(rows[i], options.copies, random) for i in positions], front)
 
         return batch
 
     def export(self, module: nn.Module, folder: Path) -> tuple[Graph, ...]:
-        assert isinstance(module, Transformer)
-        layers = module.decoder
-        heads = layers[0].self_attention.heads
-        past = [[heads, module.width // heads]] * (2 * len(layers))
-        return seq2seq_export.export(Encoding(module), Decoding(module), past, folder)
+        made = self.graphs(module.eval())
+        assert isinstance(module, Transformer | seq2seq_pretrained.Network)
+        return seq2seq_export.export(made["encoder"], made["decoder"], module.past(), folder)
 
 
 _SIDES = ("source", "target")

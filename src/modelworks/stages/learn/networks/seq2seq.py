@@ -125,7 +125,7 @@ class Transformer(nn.Module):
         dropout: float,
     ) -> None:  # fmt: skip
         super().__init__()
-        self.width = width
+        self.width, self.heads = width, heads
         self.target = nn.Embedding(target, width, padding_idx=0)
         self.source = self.target if shared else nn.Embedding(source, width, padding_idx=0)
         self.encoder = nn.ModuleList(Layer(width, heads, inner, dropout, cross=False) for _ in range(layers))
@@ -140,14 +140,20 @@ class Transformer(nn.Module):
             elif isinstance(part, nn.Embedding):
                 nn.init.normal_(part.weight, 0, width**-0.5)
 
-    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor, target_ids: torch.Tensor) -> Tensors:
+    def forward(
+        self, input_ids: torch.Tensor, attention_mask: torch.Tensor, target_ids: torch.Tensor, target_mask: torch.Tensor
+    ) -> Tensors:
         mask = (attention_mask != 0)[:, None, None, :]
         memory = self.encoded(input_ids, mask)
         x = self.embedded(self.target, target_ids, 0)
         for layer in self.decoder:
             x = layer(x, None, memory, mask)
-        kept = x.flatten(0, 1)[(target_ids.flatten() != 0).nonzero().squeeze(1)]
+        kept = x.flatten(0, 1)[target_mask.flatten().nonzero().squeeze(1)]
         return {"logits": self.logits(kept)}
+
+    def past(self) -> list[list[int]]:
+        """Heads and width of each tensor that the decoder hands on."""
+        return [[self.heads, self.width // self.heads]] * (2 * len(self.decoder))
 
     def encoded(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """States of the source, [B, S, D]; mask bool [B, 1, 1, S]."""
@@ -192,7 +198,7 @@ class Encoding(nn.Module):
 
 class Decoding(nn.Module):
     """One step. tokens int64 [B, K] (K beams of each of B texts), attention_mask [B, S], `memory_*` of `Encoding`,
-    `past_*` float32 [B, K, H, T, D/H] -> `logprobs` float32 [B, K, V], `attention` [B, K, S] (mean over the heads of
+    `past_*` float32 [B * K, H, T, D/H] -> `logprobs` float32 [B, K, V], `attention` [B, K, S] (mean over the heads of
     the last layer but one) and `present_*`, one position longer."""
 
     def __init__(self, network: Transformer) -> None:
@@ -202,7 +208,7 @@ class Decoding(nn.Module):
     def forward(self, tokens: torch.Tensor, attention_mask: torch.Tensor, **states: torch.Tensor) -> Tensors:
         network = self.network
         hidden = (1.0 - attention_mask[:, None, None, :].to(torch.float32)) * -1e9
-        at = states["past_0"].shape[3]
+        at = states["past_0"].shape[2]
         places = network.get_buffer("positions")[at : at + 1]
         x = network.target(tokens) * math.sqrt(network.width) + places
         made: Tensors = {}
@@ -222,12 +228,12 @@ class Decoding(nn.Module):
 def _own(layer: Layer, x: torch.Tensor, states: Tensors, made: Tensors, at: int) -> torch.Tensor:
     """Attention of the newest position [B, K, D] to the whole of its beam."""
     attention = layer.self_attention
-    query, key, value = (part.unsqueeze(3) for part in attention.split(x).unbind(2))  # [B, K, H, 1, D/H]
-    key = torch.cat([states[f"past_{at}"], key], dim=3)
-    value = torch.cat([states[f"past_{at + 1}"], value], dim=3)
+    query, key, value = (part.flatten(0, 1).unsqueeze(2) for part in attention.split(x).unbind(2))  # [BK, H, 1, D/H]
+    key = torch.cat([states[f"past_{at}"], key], dim=2)
+    value = torch.cat([states[f"past_{at + 1}"], value], dim=2)
     made[f"present_{at}"], made[f"present_{at + 1}"] = key, value
-    weights = torch.softmax(query @ key.transpose(3, 4) / math.sqrt(key.shape[4]), dim=-1)
-    return attention.joined((weights @ value).squeeze(3))
+    weights = torch.softmax(query @ key.transpose(2, 3) / math.sqrt(key.shape[3]), dim=-1)
+    return attention.joined((weights @ value).view(x.shape[0], x.shape[1], attention.heads, -1))
 
 
 def _across(
