@@ -21,6 +21,7 @@ class LabelSet(Kind, frozen=True):
     """The classes of an example: none, one or several, each once, sorted."""
 
     fewest_labels: ClassVar[int] = 2
+    open_labels: ClassVar[bool] = True
     columns: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "labels": ("labels", "label", "classes", "categories", "emotions", "topics", "tags", "label_set"),
     }
