@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import sys
 import threading
+from pathlib import Path
 
 import httpx
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
+
+import streaming
 
 from modelworks import kinds
 from modelworks.core import config
@@ -58,3 +65,47 @@ def test_uvicorn_hosts_it(text_bundle, predictor):
     finally:
         server.should_exit = True
         thread.join()
+
+
+def scripted(face: Face, path: str, body: bytes, stop_after: int | None = None) -> list[dict]:
+    """What the face sends for one request whose client goes after some messages."""
+
+    async def go() -> list[dict]:
+        sent: list[dict] = []
+        left = asyncio.Event()
+        given = [{"type": "http.request", "body": body}]
+
+        async def receive() -> dict:
+            if given:
+                return given.pop()
+            await left.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(message: dict) -> None:
+            sent.append(message)
+            if stop_after is not None and len(sent) >= stop_after:
+                left.set()
+
+        scope = {"type": "http", "method": "POST", "path": path, "query_string": b"", "headers": []}
+        await face(scope, receive, send)
+        await asyncio.sleep(0.3)
+        return sent
+
+    return asyncio.run(go())
+
+
+def test_streams_and_their_end(tmp_path):
+    with streaming.vocabulary():
+        face = Face(streaming.make_writer(tmp_path / "bundle"))
+        body = {"model": "writer", "prompt": "abc", "max_tokens": 10, "stream": True}
+        sent = scripted(face, "/v1/completions", json.dumps(body).encode())
+        assert dict(sent[0]["headers"])[b"content-type"] == b"text/event-stream"
+        assert b"".join(message["body"] for message in sent[1:]).endswith(b"data: [DONE]\n\n")
+        assert [message["more_body"] for message in sent[1:]][-1] is False
+        streaming.LOG.clear()
+        other = Face(tmp_path / "bundle")
+        long = body | {"prompt": "x" * 500, "max_tokens": 500}
+        sent = scripted(other, "/v1/completions", json.dumps(long).encode(), stop_after=4)
+        assert "closed" in streaming.LOG
+        assert "whole" not in streaming.LOG
+        assert len(sent) < 100

@@ -14,7 +14,7 @@ from modelworks.core import config
 from modelworks.core.errors import RequestError
 from modelworks.serve.answer import error_response
 from modelworks.serve.app import App
-from modelworks.serve.message import Pending, Request, Response
+from modelworks.serve.message import Feed, Pending, Request, Response
 from modelworks.serve.models import Models, Source
 from modelworks.serve.stats import Stats
 
@@ -35,7 +35,11 @@ class Face:
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
         elif scope["type"] == "http":
-            await self._answer(await self._respond(scope, receive), scope["method"] == "HEAD", send)
+            response = await self._respond(scope, receive)
+            if response.feed is not None:
+                await self._stream(response, response.feed, receive, send)
+            else:
+                await self._answer(response, scope["method"] == "HEAD", send)
 
     def _start(self) -> App:
         if self._app is None:
@@ -71,8 +75,37 @@ class Face:
         result = self._start()(request)
         return await result if isinstance(result, Pending) else result
 
+    async def _stream(self, response: Response, feed: Feed, receive: Receive, send: Send) -> None:
+        """Send an answer in pieces; a client that goes stops the work."""
+        queue: asyncio.Queue[bytes | None] = asyncio.Queue()
+        feed.attach(queue.put_nowait, lambda: queue.put_nowait(None))
+        gone = asyncio.create_task(_gone(receive))
+        headers = {"content-type": response.media_type, **response.headers}
+        encoded = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+        whole = False
+        try:
+            await send({"type": "http.response.start", "status": response.status, "headers": encoded})
+            while not whole:
+                piece = asyncio.create_task(queue.get())
+                await asyncio.wait({piece, gone}, return_when=asyncio.FIRST_COMPLETED)
+                if gone.done():
+                    piece.cancel()
+                    return
+                whole = piece.result() is None
+                await send({"type": "http.response.body", "body": piece.result() or b"", "more_body": not whole})
+        finally:
+            gone.cancel()
+            if not whole:
+                feed.cancel()
+
     async def _answer(self, response: Response, bodiless: bool, send: Send) -> None:
         headers = {"content-type": response.media_type, "content-length": str(len(response.body)), **response.headers}
         encoded = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
         await send({"type": "http.response.start", "status": response.status, "headers": encoded})
         await send({"type": "http.response.body", "body": b"" if bodiless else response.body})
+
+
+async def _gone(receive: Receive) -> None:
+    """Returns when the client has gone."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
