@@ -10,7 +10,7 @@ import contextlib
 import hashlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
@@ -45,8 +45,8 @@ def command(bundle: str, source: Path, target: Path, skip_bad: bool, attach: tup
     """Answer a whole file of inputs, in order, resumable.
 
     IN.jsonl holds an input a line, as {"text": "…"}; other keys are passed over. A file that ends in
-    .txt holds a plain text a line. OUT.jsonl gets the answer of each line. Run again after a stop,
-    it goes on where it was.
+    .txt holds a plain text a line. OUT.jsonl gets the answer of each line; OUT.conllu or OUT.conll
+    those of parsers and taggers. Run again after a stop, it goes on where it was.
     """
     from modelworks.bundle import Predictor
     from modelworks.cli import _show
@@ -81,6 +81,7 @@ class State(msgspec.Struct):
 def run(predictor: Predictor, source: Path, target: Path, *, skip_bad: bool, progress: Progress) -> dict[str, Any]:
     """Answer `source` into `target`; facts of the run. A DataError names the first bad line unless `skip_bad`."""
     start, part = time.monotonic(), target.with_name(target.name + ".part")
+    write = _writer(target)
     journal = part.with_name(part.name + ".json")
     target.parent.mkdir(parents=True, exist_ok=True)
     with source.open("rb") as lines, files.telling(part):
@@ -93,8 +94,8 @@ def run(predictor: Predictor, source: Path, target: Path, *, skip_bad: bool, pro
             saved = float("-inf")
             try:
                 for chunk in _chunks(lines):
-                    answers, bad = _answers(predictor, pool, chunk, state.lines, source, skip_bad)
-                    out.write(b"".join(answer + b"\n" for answer in answers))
+                    answers, bad = _answers(predictor, pool, chunk, state.lines, source, skip_bad, write)
+                    out.write(b"".join(answers))
                     _note(state, seen, chunk, bad, out.tell())
                     if time.monotonic() > saved + EVERY:
                         _save(out, journal, state, seen)
@@ -161,25 +162,47 @@ def _chunks(lines: BinaryIO) -> Iterator[list[bytes]]:
 
 
 def _answers(
-    predictor: Predictor, pool: ThreadPoolExecutor, chunk: list[bytes], before: int, source: Path, skip_bad: bool
-) -> tuple[list[bytes], int]:
-    """(a JSON line for each line of the chunk, how many of them are errors)."""
-    from modelworks import kinds
-
+    predictor: Predictor, pool: ThreadPoolExecutor, chunk: list[bytes], before: int, source: Path, skip_bad: bool,
+    write: Write,
+) -> tuple[list[bytes], int]:  # fmt: skip
+    """(what is written for each line of the chunk, how many of them are errors)."""
     read = _plain if source.suffix == ".txt" else _read
     rows: dict[int, Row] = {}
+    inputs: dict[int, Kind] = {}
     answers: list[bytes] = [b""] * len(chunk)
     for position, line in enumerate(chunk):
         where = f"{source}:{before + position + 1}"
         try:
-            rows[position] = predictor.prepare([read(line, predictor.manifest.input, where)])[0]
+            inputs[position] = read(line, predictor.manifest.input, where)
+            rows[position] = predictor.prepare([inputs[position]])[0]
         except ModelworksError as error:
             if not skip_bad:
                 raise _stopped(error, where) from error
-            answers[position] = msgspec.json.encode(error.to_dict() | {"where": where})
+            answers[position] = write(where, None, error.to_dict() | {"where": where})
     for position, prediction in zip(rows, _finish(predictor, pool, list(rows.values())), strict=True):
-        answers[position] = kinds.encode(prediction)
+        answers[position] = write(f"{source.name}:{before + position + 1}", inputs[position], prediction)
     return answers, len(chunk) - len(rows)
+
+
+Write = Callable[[str, "Kind | None", Any], bytes]
+"""(name of a line, its input, the prediction; None and plain data for an error) -> what is written."""
+
+
+def _writer(target: Path) -> Write:
+    """By the ending of the file: in a format that holds answers (`.conllu`, `.conll`), else a JSON object a line."""
+    from modelworks import formats
+    from modelworks.kinds import Example
+
+    piece = formats.pieces(target)
+    if piece is None:
+        return lambda name, given, answer: msgspec.json.encode(answer) + b"\n"
+
+    def write(name: str, given: Kind | None, answer: Any) -> bytes:
+        if given is None:
+            return b"# error = " + msgspec.json.encode(answer) + b"\n\n"
+        return piece(Example(name, given, answer))
+
+    return write
 
 
 def _stopped(error: ModelworksError, where: str) -> DataError:

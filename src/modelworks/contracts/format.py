@@ -45,6 +45,9 @@ class Format:
     guess: Callable[[Path, Reading], dict[str, str]] | None = None
     """Field -> column as the reader would take them; None where the format fixes them."""
     write: Callable[[Path, Iterable[Example]], None] | None = None
+    piece: Callable[[Example], bytes] | None = None
+    """One example, with a target or a prediction, as bytes; a file of this format is such pieces one after the other.
+    None where it is not, or where answers are not written in it."""
 
 
 def find(name: str) -> Format:

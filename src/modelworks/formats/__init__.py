@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 
 from modelworks.contracts import format as contract
@@ -12,8 +12,9 @@ from modelworks.core import registry
 from modelworks.core.errors import DataError
 from modelworks.formats._splits import file_split
 from modelworks.formats._text import opened
+from modelworks.kinds import Example
 
-__all__ = ["detect", "file_split", "is_data"]
+__all__ = ["detect", "file_split", "is_data", "pieces"]
 
 HEAD = 64 * 1024
 SURE = 0.3
@@ -54,3 +55,12 @@ def _head(path: Path) -> bytes:
             return stream.read(HEAD)
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"cannot read the file: {error}", where=str(path)) from error
+
+
+def pieces(path: Path) -> Callable[[Example], bytes] | None:
+    """How single answers are written into a file of this name; None for JSON."""
+    for name in registry.names(contract.PACKAGE):
+        known = contract.find(name)
+        if known.piece is not None and path.suffix.lower() in known.suffixes:
+            return known.piece
+    return None

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from modelworks.core.errors import DataError
 from modelworks.formats._conllu import escaped
-from modelworks.kinds import Kind, Sentence, Tags, Text, Token, Tree, Word
+from modelworks.kinds import Kind, Sentence, Tagged, Tags, Text, Token, Tree, Word
 
 PARAGRAPH = "\n\n"
 _EMPTY = "_"
@@ -16,7 +16,11 @@ def rows(id_: str, input: Text, target: Kind | None) -> str:
     """The sentences of one example, an empty line after each."""
     if isinstance(target, Tree):
         return "".join(_tree(id_, input.text, target))
-    tags = target if isinstance(target, Tags) else Tags(("_",) * len(input.tokens), input.tokens)
+    tags = Tags(("_",) * len(input.tokens), input.tokens)
+    if isinstance(target, Tagged):
+        tags = target.plainly()
+    elif isinstance(target, Tags):
+        tags = target
     return _tags(id_, input.text, tags)
 
 

@@ -19,7 +19,7 @@ from modelworks.contracts.format import Bad, Format, Reading
 from modelworks.core import files
 from modelworks.core.errors import DataError
 from modelworks.formats._text import lines
-from modelworks.kinds import Example, Spans, Tags, Text
+from modelworks.kinds import Entities, Example, Span, Spans, Tagged, Tags, Text
 from modelworks.kinds.chunks import TAG
 from modelworks.kinds.tokens import align, join
 
@@ -168,13 +168,20 @@ def sniff(path: Path, head: bytes) -> float:
 def write(path: Path, examples: Iterable[Example]) -> None:
     """Word and IOB2 tag, tab between; the raw text as comment unless it has line ends. Text without tokens is split
     at white space and at the ends of spans. Splits and metadata are not written: the format has no place for them."""
-    blocks = []
-    for example in examples:
-        if not isinstance(example.input, Text) or not isinstance(example.target, (Spans, Tags, NoneType)):
-            seen = type(example.target).__name__
-            raise DataError("CoNLL holds texts with spans or tags", where=example.where, seen=seen)
-        blocks.append(_block(example.id, example.input.text, example.target))
-    files.write_bytes(path, "".join(blocks).encode("utf-8", "surrogatepass"))
+    files.write_bytes(path, b"".join(map(piece, examples)))
+
+
+def piece(example: Example) -> bytes:
+    """The sentence of one example; found entities and tags as if they were a target."""
+    target = example.target
+    if isinstance(target, Entities):
+        target = Spans(tuple(Span(e.start, e.end, e.entity_group) for e in target.entities))
+    elif isinstance(target, Tagged):
+        target = target.plainly()
+    if not isinstance(example.input, Text) or not isinstance(target, (Spans, Tags, NoneType)):
+        seen = type(target).__name__
+        raise DataError("CoNLL holds texts with spans or tags", where=example.where, seen=seen)
+    return _block(example.id, example.input.text, target).encode("utf-8", "surrogatepass")
 
 
 def _block(id_: str, text: str, target: Spans | Tags | None) -> str:
@@ -217,4 +224,5 @@ FORMAT = Format(
     read=read,
     guess=guess,
     write=write,
+    piece=piece,
 )

@@ -16,7 +16,7 @@ from modelworks.core import files
 from modelworks.core.errors import DataError
 from modelworks.formats._conllu import COLUMNS, Checked, attribute, blocks, checked, without_spaces
 from modelworks.formats._conllu_writing import rows
-from modelworks.kinds import Example, Sentence, Spans, Tags, Text, Token, Tree, Word
+from modelworks.kinds import Example, Sentence, Spans, Tagged, Tags, Text, Token, Tree, Word
 from modelworks.kinds.chunks import TAG
 from modelworks.kinds.tokens import Offsets
 
@@ -178,13 +178,15 @@ def sniff(path: Path, head: bytes) -> float:
 def write(path: Path, examples: Iterable[Example]) -> None:
     """Trees with all their columns, or tags in UPOS. White space other than single blanks is kept in SpacesAfter; a
     document without marks of its own gets `# newdoc id`, `# newpar`, `# sent_id` and `# text`."""
-    blocks = []
-    for example in examples:
-        if not isinstance(example.input, Text) or not isinstance(example.target, (Tree, Tags, NoneType)):
-            seen = type(example.target).__name__
-            raise DataError("CoNLL-U is written of trees or tags", where=example.where, seen=seen)
-        blocks.append(rows(example.id, example.input, example.target))
-    files.write_bytes(path, "".join(blocks).encode("utf-8", "surrogatepass"))
+    files.write_bytes(path, b"".join(map(piece, examples)))
+
+
+def piece(example: Example) -> bytes:
+    """The sentences of one example."""
+    if not isinstance(example.input, Text) or not isinstance(example.target, (Tree, Tags, Tagged, NoneType)):
+        seen = type(example.target).__name__
+        raise DataError("CoNLL-U is written of trees or tags", where=example.where, seen=seen)
+    return rows(example.id, example.input, example.target).encode("utf-8", "surrogatepass")
 
 
 FORMAT = Format(
@@ -195,4 +197,5 @@ FORMAT = Format(
     read=read,
     guess=guess,
     write=write,
+    piece=piece,
 )

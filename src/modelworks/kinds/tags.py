@@ -103,6 +103,10 @@ class Tagged(Kind, frozen=True):
     def rows(self) -> list[tuple[str, float | None]]:
         return [(f"{token.word}\t{token.tag}", token.score) for token in self.tokens]
 
+    def plainly(self) -> Tags:
+        """The same as a target: tags and tokens without scores."""
+        return Tags(tuple(t.tag for t in self.tokens), tuple((t.start, t.end) for t in self.tokens))
+
     def judgements(self, target: Kind) -> list[Judgement] | None:
         """One a token of this prediction that the target has too, and one for each that only either has."""
         if not isinstance(target, Tags):
