@@ -25,7 +25,9 @@ from learn_fixtures import tiny_text_model, tiny_vision_model
 
 FAMILIES = "modelworks.stages.learn.families"
 LEAVES_OF_FAMILIES = registry.names(FAMILIES)
-CASES = [(family, kind) for family in LEAVES_OF_FAMILIES for kind in ("compact", "pretrained")]
+SEVERAL = {"seq2seq": "tests/learn/test_seq2seq.py"}
+"""Families of several graphs, each held to the same by tests of its own."""
+CASES = [(family, kind) for family in LEAVES_OF_FAMILIES if family not in SEVERAL for kind in ("compact", "pretrained")]
 
 
 @pytest.fixture(scope="module", params=CASES, ids=["-".join(case) for case in CASES])

@@ -138,6 +138,22 @@ def _beir(folder: Path) -> Path:
     return path
 
 
+PAIRS = Reading(input="text", target="references", columns={"text": "src", "references": "tgt"})
+
+
+def _moses(folder: Path) -> Path:
+    for side, column in (("src", 0), ("tgt", 1)):
+        (folder / f"again.{side}").write_text("".join(f"{row[column]}\n" for row in ROWS), "utf-8")
+    return folder / "again.src"
+
+
+def _tmx(folder: Path) -> Path:
+    path = folder / "memory.tmx"
+    units = (f'<tuv xml:lang="src"><seg>{a}</seg></tuv><tuv xml:lang="tgt"><seg>{b}</seg></tuv>' for a, b in ROWS)
+    path.write_text(f'<tmx version="1.4"><body>{"".join(f"<tu>{unit}</tu>" + chr(10) for unit in units)}</body></tmx>')
+    return path
+
+
 def _images(folder: Path) -> Path:
     path = folder / "images"
     for number, (_, label) in enumerate(ROWS):
@@ -159,10 +175,11 @@ SAMPLES: dict[str, tuple[Callable[[Path], Path], Reading]] = {
     "csv": (_csv, TEXT), "tsv": (_tsv, TEXT), "jsonl": (_jsonl, TEXT), "parquet": (_parquet, TEXT),
     "huggingface": (_huggingface, TEXT), "conll": (_conll, SPANS), "image-folder": (_images, IMAGE),
     "zip": (_zip, TEXT), "conllu": (_conllu, Reading(input="text", target="tags")), "tweeteval": (_tweeteval, TEXT),
+    "moses": (_moses, PAIRS), "tmx": (_tmx, PAIRS),
     "text": (_text, Reading(input="prompt", target="continuation")),
 }  # fmt: skip
 
-UNLABELLED = ("text", "squad", "subjqa", "trec", "beir")
+UNLABELLED = ("text", "moses", "tmx", "squad", "subjqa", "trec", "beir")
 NAMES = [name for name in registry.names(PACKAGE) if name != "prose"]
 """A file of prose is one document of a collection, and no examples: tests/formats/test_collection_files.py."""
 

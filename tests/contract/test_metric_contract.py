@@ -22,6 +22,7 @@ from modelworks.kinds import (
     LabelScores,
     LabelSet,
     Prompt,
+    References,
     Scored,
     Sentence,
     Span,
@@ -35,6 +36,7 @@ from modelworks.kinds import (
     Tree,
     Usage,
     Word,
+    Written,
 )  # fmt: skip
 
 NAMES = [name.replace("-", "_") for name in registry.names(metrics.PACKAGE)]
@@ -113,7 +115,17 @@ def prompt_example(generator: np.random.Generator, perfect: bool) -> tuple[Kind,
     return Continuation("".join(words[2:])), completion, Prompt(text)
 
 
-MAKERS = (label_example, span_example, tag_example, tree_example, set_example, prompt_example)
+def reference_example(generator: np.random.Generator, perfect: bool) -> tuple[Kind, Kind, Kind]:
+    def text() -> str:
+        return " ".join(generator.choice(["the", "dog", "runs", "fast", "in", "snow", "."], 9).tolist())
+
+    references = tuple(text() for _ in range(int(generator.integers(1, 3))))
+    return References(references), Written(references[0] if perfect else text()), TEXT
+
+
+SMOOTHED = ("bleu", "bleu_lower")
+"""A corpus without a single match of some order scores less the larger it is: so the field has it."""
+MAKERS = (label_example, span_example, tag_example, tree_example, set_example, prompt_example, reference_example)
 """One a shape of target and prediction; a metric takes the first that it does not refuse with a TypeError."""
 SCALES = ("mae", "quadratic_kappa")
 """Metrics of labels that are numbers."""
@@ -163,7 +175,8 @@ def test_weights_are_how_often_an_example_counts(name, seed, count, rows):
         repeated = [found[n] for n, times in enumerate(row) for _ in range(times)]
         assert value == pytest.approx(metric.score(repeated, np.ones((1, len(repeated))))[0], nan_ok=True, abs=1e-12)
         assert metric.floor - 1e-9 <= value <= metric.ceiling + 1e-9
-    assert metric.score(found, weights * 3) == pytest.approx(scores, nan_ok=True, abs=1e-12)
+    if name not in SMOOTHED:
+        assert metric.score(found, weights * 3) == pytest.approx(scores, nan_ok=True, abs=1e-12)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -45,6 +45,11 @@ BODIES = {
         after=(Call(op="graph.windows.v1", inputs=("units",), outputs=("logits",), graphs=("model",),
                     params={"feeds": ["x"], "size": 4, "stride": 2}),),
     ),
+    "seq2seq": Body(
+        shape="seq2seq", length="grams", before=_WORDS,
+        after=(Call(op="batch.pad.v1", inputs=("grams",), outputs=("x", "mask")),
+               Call(graph="model", inputs=("x",), outputs=("written", "candidates", "alignments"))),
+    ),
     "causal": Body(
         shape="causal", length="ids",
         before=(Call(op="sampling.prompt.v1", inputs=("text", "messages"), outputs=("prompt",)),
@@ -136,6 +141,18 @@ def _writes(chances):
     return run
 
 
+def _wrote(text):
+    """The end of a body that writes: always the same text, which goes back to the first letter."""
+
+    def run(feeds):
+        line = [{"start": 0, "end": 4, "source_start": 0, "source_end": 1}]
+        rows = len(feeds["x"])
+        candidates = [{"text": text, "score": 0.5}, {"text": "drei", "score": 0.25}]
+        return {"written": [text] * rows, "candidates": [candidates] * rows, "alignments": [line] * rows}
+
+    return run
+
+
 def answers(task, labels):
     """Predictions for the task's examples by a network that knows nothing."""
     width = len(task.classes(labels)) or _WIDTHS.get(task.shape, 1)
@@ -143,6 +160,8 @@ def answers(task, labels):
     if task.shape == "causal":
         knows_nothing = _writes(lambda at, count: np.random.default_rng(at).normal(size=(count, 257)).astype("f4"))
         return interpreter(task, labels, knows_nothing).run([example.input for example in task.example()])
+    if task.shape == "seq2seq":
+        return interpreter(task, labels, _wrote("eins zwei")).run([example.input for example in task.example()])
     if task.shape == "tree":
         return interpreter(task, labels, _babbles(labels)).run([example.input for example in task.example()])
 
@@ -224,9 +243,10 @@ def test_a_network_that_says_what_encode_says_gets_the_best_score(task, labels):
         plain = interpreter(task, labels, lambda feeds: {})
         (row,) = plain.rowwise([example.input])
         encoded = task.encode(example.target, row, labels)
-        assert set(encoded) >= {"labels"}
-        wanted = encoded["labels"]
-        if task.shape == "causal":  # the numbers of its tokens
+        wanted = encoded["references" if task.shape == "seq2seq" else "labels"]
+        if task.shape == "seq2seq":  # texts, which the family numbers
+            assert wanted == example.target.references
+        elif task.shape == "causal":  # the numbers of its tokens
             assert wanted.tolist() == row["ids"].tolist()
         elif task.shape == "span":  # the units in which the answer begins and ends
             assert wanted.shape == (2,)
@@ -342,6 +362,7 @@ def _says_next(row, wanted, width):
 
 
 SAYS = {
+    "seq2seq": lambda row, wanted, width: _wrote(wanted[0]),
     "causal": _says_next,
     "span": _says_span,
     "token": _says_tokens,
@@ -389,7 +410,7 @@ def _hostile(value):
             return {k: spoil(v, k) for k, v in part.items()}
         if isinstance(part, (list, tuple)):
             return [spoil(v, key) for v in part]
-        return HOSTILE if isinstance(part, str) and key != "image" else part
+        return HOSTILE if isinstance(part, str) and key not in ("image", "finish_reason") else part
 
     return msgspec.convert(spoil(plain), type(value))
 

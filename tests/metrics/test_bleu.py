@@ -82,11 +82,8 @@ def test_any_text_scores_as_the_field_has_it(name, pairs):
 
 
 @pytest.mark.parametrize("name", FIELD)
-def test_the_signature_is_the_fields_own(name):
+def test_the_signature_says_what_the_fields_own_says(name):
     field = FIELD[name]()
     field.corpus_score(["a"], [["a"]])
-    own = metrics.find(name).signature.split("|")
-    theirs = str(field.get_signature()).split("|")
-    assert [part for part in own[1:] if not part.startswith(("nrefs", "version"))] == [
-        part for part in theirs if not part.startswith(("nrefs", "version"))
-    ]
+    theirs = {part for part in str(field.get_signature()).split("|") if not part.startswith(("nrefs", "version"))}
+    assert theirs <= set(metrics.find(name).signature.split("|"))

@@ -7,7 +7,7 @@ from modelworks.metrics import _bleu
 
 METRIC = Metric(
     name="bleu",
-    signature="BLEU|nrefs:var|case:mixed|eff:no|tok:13a|smooth:exp|version:2.6.0",
+    signature="bleu|nrefs:var|case:mixed|eff:no|tok:13a|smooth:exp|as:sacrebleu-2.6.0|v1",
     higher_is_better=True,
     statistics=_bleu.counter(lower=False),
     score=additive(_bleu.combine),

@@ -7,7 +7,7 @@ from modelworks.metrics import _bleu
 
 METRIC = Metric(
     name="bleu_lower",
-    signature="BLEU|nrefs:var|case:lc|eff:no|tok:13a|smooth:exp|version:2.6.0",
+    signature="bleu_lower|nrefs:var|case:lc|eff:no|tok:13a|smooth:exp|as:sacrebleu-2.6.0|v1",
     higher_is_better=True,
     statistics=_bleu.counter(lower=True),
     score=additive(_bleu.combine),

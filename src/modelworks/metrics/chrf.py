@@ -51,7 +51,7 @@ def _combine(sums: np.ndarray) -> np.ndarray:
 
 METRIC = Metric(
     name="chrf",
-    signature="chrF2|nrefs:var|case:mixed|eff:yes|nc:6|nw:0|space:no|version:2.6.0",
+    signature="chrf|beta:2|nrefs:var|case:mixed|eff:yes|nc:6|nw:0|space:no|as:sacrebleu-2.6.0|v1",
     higher_is_better=True,
     statistics=_statistics,
     score=additive(_combine),

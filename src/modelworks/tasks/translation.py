@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from html import escape
 from typing import Any
 
 from modelworks.contracts.body import Body
 from modelworks.contracts.program import Call, Program
 from modelworks.contracts.task import Task
-from modelworks.kinds import Example, Kind, References, Text
+from modelworks.kinds import Aligned, Example, Kind, References, Text, Written
+from modelworks.tasks._html import marked
 
 
 def _program(labels: Sequence[str], body: Body) -> Program:
@@ -48,7 +50,34 @@ def _example() -> list[Example]:
 
 
 def _render(input: Kind, target: Kind | None, prediction: Kind | None) -> str:
-    return ""
+    """Source, reference and translation; words that belong together have one number and colour."""
+    assert isinstance(input, Text)
+    assert target is None or isinstance(target, References)
+    assert prediction is None or isinstance(prediction, Written)
+    lines = prediction.alignments if prediction is not None else ()
+    numbers = _numbered(lines)
+    rows = [("text", marked(input.text, [(start, end, str(n)) for (start, end), n in numbers.items()]))]
+    if target is not None:
+        rows += [("target", escape(text)) for text in target.references]
+    if prediction is not None:
+        known = [(one, numbers.get((one.source_start, one.source_end))) for one in lines]
+        spans = [(one.start, one.end, str(number)) for one, number in known if number]
+        rows.append(("prediction", marked(prediction.text, spans)))
+        rows += [
+            ("candidate", f"{escape(one.text)} <small>{one.score:.4f}</small>") for one in prediction.candidates[1:]
+        ]
+    return "".join(
+        f'<div class="example {name}"><small>{name}</small><p dir="auto">{html}</p></div>' for name, html in rows
+    )
+
+
+def _numbered(lines: Sequence[Aligned]) -> dict[tuple[int, int], int]:
+    """Stretches of the source in order, each with its number from 1; of those that overlap the first."""
+    kept: list[tuple[int, int]] = []
+    for stretch in sorted({(one.source_start, one.source_end) for one in lines}):
+        if not kept or stretch[0] >= kept[-1][1]:
+            kept.append(stretch)
+    return {stretch: number for number, stretch in enumerate(kept, 1)}
 
 
 TASK = Task(
