@@ -12,6 +12,7 @@ from msgspec import Meta, Struct
 
 from modelworks.kinds.base import Kind, kind
 from modelworks.kinds.edits import Edit, applied
+from modelworks.kinds.hits import Hit
 
 _TEXTS = {
     "messages": ("messages", "conversation", "conversations", "chat", "dialog"),
@@ -59,6 +60,7 @@ class Sampling(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tr
     """A JSON Schema that the text must obey; true for any JSON."""
 
 
+_SHORT = 64
 SCORED = Sampling(max_tokens=0, echo=True, logprobs=0)
 """Writes nothing, and says how probable the prompt is."""
 
@@ -115,9 +117,10 @@ class Prompt(Kind, frozen=True, omit_defaults=True):
         return Prompt(unicodedata.normalize("NFC", self.text), said, self.sampling)
 
     def shorter(self) -> Kind | None:
+        """The beginning of a long text, else its first word."""
         if self.messages or not self.text.split():
             return None
-        return Prompt(self.text.split()[0], sampling=self.sampling)
+        return Prompt(self.text[:_SHORT] if len(self.text) > _SHORT else self.text.split()[0], sampling=self.sampling)
 
     def as_text(self) -> str:
         said = [f"{message.role}: {message.content}" for message in self.messages] or [self.text]
@@ -227,6 +230,8 @@ class Completion(Kind, frozen=True, omit_defaults=True):
     usage: Usage
     tokens: tuple[TokenScore, ...] = ()
     choices: tuple[Choice, ...] = ()
+    sources: tuple[Hit, ...] = ()
+    """Documents of a collection that the text was written from, for a bundle that searches one; `[1]` is the first."""
 
     def check(self) -> None:
         if any(not token.start <= token.end <= len(self.text) for token in self.tokens):
@@ -241,7 +246,8 @@ class Completion(Kind, frozen=True, omit_defaults=True):
     def rows(self) -> list[tuple[str, float | None]]:
         """The texts; with log-probabilities, the mean probability of their tokens."""
         choices = self.choices or (Choice(self.text, self.finish_reason, self.tokens),)
-        return [(choice.text, _mean(choice.tokens)) for choice in choices]
+        written = [(choice.text, _mean(choice.tokens)) for choice in choices]
+        return [*written, *((f"[{n}] {hit.as_line()}", hit.score) for n, hit in enumerate(self.sources, 1))]
 
 
 def _mean(tokens: Sequence[TokenScore]) -> float | None:

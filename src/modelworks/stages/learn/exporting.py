@@ -28,6 +28,8 @@ from modelworks.stages.learn.training import FAMILIES, judge_of
 _RECORDED = 64
 """Dev examples whose answers are recorded and compared."""
 _PROFILED = 2000
+_LONG = 1000
+"""Size of an input beyond which a shorter one is recorded in its place: a bundle tries them each time it is opened."""
 
 
 def run(work: Work) -> dict[str, Any]:
@@ -47,7 +49,11 @@ def run(work: Work) -> dict[str, Any]:
     if (source / "resources").is_dir():
         shutil.copytree(source / "resources", folder / "resources")
     inputs = [example.input for example in examples]
-    record_selftest(folder, inputs[:_RECORDED], predictions[:_RECORDED])
+    recorded, answers = inputs[:_RECORDED], predictions[:_RECORDED]
+    if any(value.size() > _LONG for value in recorded):
+        recorded = [(value.shorter() or value) if value.size() > _LONG else value for value in recorded]
+        answers = judge_of(task, family, dataset, facts.front, source, []).answers(module, program, recorded)
+    record_selftest(folder, recorded, answers)
     record_profile(folder, inputs, predictions)
     draft = Draft(
         name=work.params["name"], task=task.name, input=task.input, target=task.target, prediction=task.prediction,
@@ -56,7 +62,7 @@ def run(work: Work) -> dict[str, Any]:
         licences=tuple(msgspec.convert(licence, Licence) for licence in facts.licences),
     )  # fmt: skip
     manifest = write(folder, draft)
-    difference = check(Predictor.open(folder), inputs[:_RECORDED], predictions[:_RECORDED])
+    difference = check(Predictor.open(folder), recorded, answers)
     size = sum(file.bytes for file in manifest.files.values())
     return {"bundle": manifest.id, "bytes": size, "difference": difference, "dev": judge.value(predictions)}
 

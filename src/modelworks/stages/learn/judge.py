@@ -84,6 +84,13 @@ class Judge:
             module.train(was)
             self._modules = {}
 
+    def answers(self, module: Any, program: Program, inputs: Sequence[Kind]) -> list[Kind]:
+        """What a program makes of any inputs with a module's graphs, one by one."""
+        self._modules = self._graphs(module)
+        module.eval()
+        interpreter = self._over(program, self._run)
+        return [interpreter.run([value])[0] for value in inputs]
+
     def replay(self, program: Program) -> list[Kind]:
         """What another program, with other parameters after the graph, makes of the last answers of the network."""
         tape = iter(self._tape)
