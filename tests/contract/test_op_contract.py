@@ -62,7 +62,7 @@ class Tools:
         vocabulary = {"the": 2, "film": 3}
         self.resources = {
             "tokenizer": small_tokenizer(), "vocabulary": vocabulary, "words": hashes, "characters": hashes,
-            "features": hashes, "collection": small_collection(),
+            "features": hashes, "collection": small_collection(), "scripts": ["l|0+|0+"] * 14,
         }  # fmt: skip
 
     def resource(self, name: str):
@@ -139,6 +139,8 @@ class Decoder:
 PARAMS = {
     "pair.windows.v1": {"size": 8, "stride": 3, "first": 2, "last": 3, "graph": "reader"},
     "hits.pairs.v1": {"most": 1},
+    "hits.messages.v1": {"instruction": "Answer."},
+    "hits.cited.v1": {"unknown": "I don't know."},
     "hits.answers.v1": {"read_hits": 1},
     "generate.beam.v1": {"start": 2, "end": 3, "past": [[1, 1]], "beams": 2, "most": 6, "tokenizer": "tokenizer"},
     "generate.read.v1": {"tokenizer": "tokenizer", "most": 6},
@@ -146,6 +148,7 @@ PARAMS = {
     "sentences.windows.v1": {"size": 12, "first": 2, "last": 3, "graph": "places"},
     "parse.sentences.v1": {"feeds": ["ids"], "root": 1, "most": 2},
     "parse.limit.v1": {"most": 3},
+    "tree.assemble.v1": {"names": dict.fromkeys(("upos", "xpos", "feats", "deprel"), ("a", "b"))},
     "graph.windows.v1": {"feeds": ["ids"], "size": 6, "stride": 3, "first": [2], "last": [3]},
 }
 PARAM = {
@@ -173,6 +176,7 @@ def values(argument: str, name: str, row: tuple[str, int, int]):
     units = split_words(text)
     made = {
         "texts": lambda: text,
+        "written": lambda: text,
         "questions": lambda: text[:5],
         "contexts": lambda: text,
         "queries": lambda: text,
@@ -190,7 +194,7 @@ def values(argument: str, name: str, row: tuple[str, int, int]):
         "pieces": lambda: np.arange(3 * len(units)),
         "owners": lambda: np.repeat(np.arange(len(units)), 3),
         "units": lambda: units,
-        "words": lambda: [text[a:b] for a, b in units.tolist()],
+        "words": lambda: units if name == "tokens.spread.v1" else [text[a:b] for a, b in units.tolist()],
         "rows": lambda: np.arange(5 if "stack" in name else length) + seed,
         "prompts": lambda: text,
         "messages": lambda: (),
@@ -199,7 +203,14 @@ def values(argument: str, name: str, row: tuple[str, int, int]):
             max_tokens=length, seed=seed, logprobs=seed % 3, echo=seed % 2 == 1, n=1 + seed % 2
         ),
         "inputs": lambda: np.arange(length, dtype=np.int64) + seed % 50,
-        "logits": lambda: generator.normal(size=SIZES.get(name.partition(".")[0], lambda count: 5)(len(units))),
+        "values": lambda: np.arange(len(units), dtype=np.int64) + seed,
+        "lemmas": lambda: [text[a:b] for a, b in units.tolist()],
+        "heads": lambda: np.zeros(len(units), dtype=np.int64),
+        **dict.fromkeys(("upos", "xpos", "feats", "deprel"), lambda: np.arange(len(units)) % 2),
+        "scores": lambda: generator.normal(size=(length + 1, length + 1)),
+        "logits": lambda: generator.normal(
+            size=(len(text), 6) if name == "tokens.segment.v1" else SIZES.get(name.partition(".")[0], _five)(len(units))
+        ),
         "probabilities": lambda: generator.dirichlet(np.ones(5)).round(1),
         "images": lambda: (
             encoded(picture(seed, length + 1, length + 3))
@@ -211,7 +222,14 @@ def values(argument: str, name: str, row: tuple[str, int, int]):
     return made[argument]()
 
 
-SIZES = {"answers": lambda count: (count, 2), "spans": lambda count: (count, 5), "sentences": lambda count: (count, 1)}
+def _five(count: int):
+    return 5
+
+
+SIZES = {
+    "answers": lambda count: (count, 2), "spans": lambda count: (count, 5), "sentences": lambda count: (count, 1),
+    "tags": lambda count: (count, 5),
+}  # fmt: skip
 """Shape of the logits of a text with so many units, by area; elsewhere five for the whole text."""
 
 
