@@ -7,6 +7,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+from modelworks.contracts import metric as metrics
+
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
 
@@ -22,13 +24,25 @@ def quality() -> str:
     ]
     for path in sorted(RESULTS.glob("quality-*.json")):
         one = json.loads(path.read_text())
-        name, score = next(iter(one["scores"].items()))
-        shown = f"{name} {score['value']:.3f} ({score['low']:.3f} to {score['high']:.3f})"
+        bars = one.get("bars") or {one.get("bar_of") or next(iter(one["scores"])): one["bar"]}
+        shown = "<br>".join(score(name, one["scores"][name]) for name in bars)
+        wanted = "<br>".join(bar(name, value) for name, value in bars.items())
         minutes = sum(one["seconds"].values()) / 60
         data = one["name"].removesuffix("-compact")
         size = f"{one['bytes'] / 1e6:.1f} MB"
-        lines.append(f"| {data} | {one['model']} | {shown} | ≥ {one['bar']:.3g} | {minutes:.1f} | {size} |")
+        lines.append(f"| {data} | {one['model']} | {shown} | {wanted} | {minutes:.1f} | {size} |")
     return "\n".join(lines)
+
+
+def score(name: str, found: dict[str, Any]) -> str:
+    digits = 1 if found["value"] > 2 else 3
+    return f"{name} {found['value']:.{digits}f} ({found['low']:.{digits}f} to {found['high']:.{digits}f})"
+
+
+def bar(name: str, value: float | None) -> str:
+    if value is None:
+        return "–"
+    return f"{'≥' if metrics.find(name).higher_is_better else '≤'} {value:.3g}"
 
 
 def speed() -> str:
