@@ -172,7 +172,7 @@ def _check_heads(words: list[Line]) -> None:
 
 def _placed(block: Block, units: list[Unit], empty: list[str]) -> Checked:
     """Where the tokens lie in the text of their sentence."""
-    text, tokens = "", []
+    text, tokens = "", list[tuple[int, int]]()
     spaces: str | None = ""
     for unit in units:
         if tokens:

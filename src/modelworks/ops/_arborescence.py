@@ -61,7 +61,7 @@ def _clean(scores: np.ndarray) -> np.ndarray:
 
 
 def _greedy(scores: np.ndarray) -> np.ndarray:
-    heads = scores.argmax(axis=1)
+    heads: np.ndarray = scores.argmax(axis=1)
     heads[0] = 0
     return heads
 
