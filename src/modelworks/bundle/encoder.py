@@ -24,6 +24,8 @@ from modelworks.kinds import Text
 
 _READERS = {"hits.search.v1": 1, "vectors.list.v1": 0}
 """Operation -> which of its inputs holds vectors of texts."""
+_ASKED = "hits.question.v1"
+"""What it leaves is the text to be searched for: the vectors begin there."""
 
 
 class Encoder:
@@ -79,7 +81,8 @@ def encoding(program: Program) -> Program:
         if call.op in _READERS:
             wanted = call.inputs[_READERS[call.op]]
             calls = _needed(program.calls, wanted)
-            inputs = {name: "text" for name in program.inputs if any(name in one.inputs for one in calls)}
+            made = {name for one in calls for name in one.outputs}
+            inputs = {name: "text" for one in calls for name in one.inputs if name not in made}
             length = next((n for one in calls for n in one.outputs if n == program.length), None)
             return Program(inputs=inputs, calls=calls, outputs={"embedding": wanted}, length=length)
     raise BundleError("the bundle makes no vectors of texts", where="program", allowed=list(_READERS))
@@ -89,7 +92,7 @@ def _needed(calls: Sequence[Call], wanted: str) -> tuple[Call, ...]:
     """The calls that a variable depends on, in order."""
     names, kept = {wanted}, []
     for call in reversed(calls):
-        if names & set(call.outputs):
+        if names & set(call.outputs) and call.op != _ASKED:
             kept.append(call)
             names |= set(call.inputs)
     return tuple(reversed(kept))

@@ -70,6 +70,12 @@ class Hit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     text: str
     start: int
 
+    def as_line(self) -> str:
+        """Its name and how it begins, for a terminal."""
+        name = f"{self.id} ({self.title})" if self.title else self.id
+        text = " ".join(self.text.split())
+        return f"{name}: {text[:80]}…" if len(text) > 80 else f"{name}: {text}"
+
 
 @kind("hits")
 class Hits(Kind, frozen=True):
@@ -84,16 +90,10 @@ class Hits(Kind, frozen=True):
         return ", ".join(hit.id for hit in self.hits) or "(nothing found)"
 
     def rows(self) -> list[tuple[str, float | None]]:
-        return [(_line(hit), hit.score) for hit in self.hits[:5]] or [("(nothing found)", None)]
+        return [(hit.as_line(), hit.score) for hit in self.hits[:5]] or [("(nothing found)", None)]
 
     def judgements(self, target: Kind) -> list[Judgement] | None:
         return None
-
-
-def _line(hit: Hit) -> str:
-    name = f"{hit.id} ({hit.title})" if hit.title else hit.id
-    text = " ".join(hit.text.split())
-    return f"{name}: {text[:80]}…" if len(text) > 80 else f"{name}: {text}"
 
 
 class SourcedAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -125,7 +125,7 @@ class Sourced(Kind, frozen=True):
         found: list[tuple[str, float | None]] = [
             (f"{' '.join(one.answer.split())} [{one.source}]", one.score) for one in self.answers[:3] if one.answer
         ]
-        sources: list[tuple[str, float | None]] = [(f"source {_line(hit)}", hit.score) for hit in self.hits[:3]]
+        sources: list[tuple[str, float | None]] = [(f"source {hit.as_line()}", hit.score) for hit in self.hits[:3]]
         return [*(found or [("(nothing found)", None)]), *sources]
 
 

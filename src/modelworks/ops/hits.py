@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from typing import Any
 
+import msgspec
 import numpy as np
 
 from modelworks.contracts.op import Tools, op
-from modelworks.kinds import Answer, Hit, SourcedAnswer
+from modelworks.kinds import Answer, Hit, Message, Sampling, SourcedAnswer
 from modelworks.ops._search import Wish
 from modelworks.ops._search import search as search_collection
 
@@ -80,3 +82,47 @@ def _sourced(read: Sequence[tuple[Answer, ...]], hits: tuple[Hit, ...], most: in
     found.append(SourcedAnswer("", round(nothing, 6), "", 0, 0))
     ranked = sorted(found, key=lambda one: -one.score)
     return tuple(ranked[:most])
+
+
+@op("hits.question.v1")
+def question(tools: Tools, texts: Sequence[str], messages: Sequence[tuple[Message, ...]]) -> list[str]:
+    """What is asked: the last message of the user, else the text."""
+    return [_asked(text, said) for text, said in zip(texts, messages, strict=True)]
+
+
+def _asked(text: str, said: Sequence[Message]) -> str:
+    return next((message.content for message in reversed(said) if message.role == "user"), text)
+
+
+@op("hits.messages.v1")
+def messages(
+    tools: Tools, texts: Sequence[str], messages: Sequence[tuple[Message, ...]], samplings: Sequence[Sampling],
+    hits: Sequence[tuple[Hit, ...]], *, instruction: str, most: int = 3,
+) -> tuple[list[str], list[tuple[Message, ...]], list[Sampling]]:  # fmt: skip
+    """Conversations that a chat model answers from sources: `instruction` and the first `most` hits, numbered from [1],
+    as the system's message, then what was said. Where nothing was found, the model is given nothing to write."""
+    rows = zip(texts, messages, samplings, hits, strict=True)
+    made = [_told(*row, instruction, most) for row in rows]
+    return [""] * len(made), [said for said, _ in made], [sampling for _, sampling in made]
+
+
+def _told(
+    text: str, said: tuple[Message, ...], sampling: Sampling, hits: tuple[Hit, ...], instruction: str, most: int
+) -> tuple[tuple[Message, ...], Sampling]:
+    sources = "\n".join(f"[{n}] {hit.title}\n{hit.text}" for n, hit in enumerate(hits[:most], 1))
+    asked = said or (Message("user", text),)
+    if not hits:
+        sampling = msgspec.structs.replace(sampling, max_tokens=0)
+    return (Message("system", f"{instruction}\n\n{sources}"), *asked), sampling
+
+
+@op("hits.cited.v1", streams=True)
+def cited(
+    tools: Tools, written: Sequence[str], hits: Sequence[tuple[Hit, ...]], *, unknown: str, most: int = 3
+) -> Generator[tuple[int, Any], None, tuple[list[str], list[tuple[Hit, ...]]]]:
+    """What was written and the hits it was written from; `unknown`, as a piece too, where nothing was found."""
+    for row, found in enumerate(hits):
+        if not found:
+            yield row, {"index": 0, "text": unknown, "tokens": []}
+    texts = [text if found else unknown for text, found in zip(written, hits, strict=True)]
+    return texts, [found[:most] for found in hits]
