@@ -135,6 +135,22 @@ def test_another_model_or_kind_is_not_found(client, tmp_path: Path) -> None:
         other.close()
 
 
+def test_embeddings(tmp_path: Path) -> None:
+    with streaming.vocabulary():
+        bundle = streaming.make_embedder(tmp_path / "bundle")
+        with (
+            streaming.served(bundle) as (address, _),
+            openai.OpenAI(base_url=f"{address}/v1", api_key="none", max_retries=0) as client,
+        ):
+            found = client.embeddings.create(model="embedder", input=["a", "bcd"])
+            assert [list(one.embedding) for one in found.data] == [[1.0, 0.25, -1.0], [3.0, 0.25, -1.0]]
+            assert [one.index for one in found.data] == [0, 1]
+            plain = client.embeddings.create(model="embedder", input="é中", encoding_format="float", dimensions=3)
+            assert plain.data[0].embedding == [2.0, 0.25, -1.0]
+            with pytest.raises(openai.BadRequestError, match="another size"):
+                client.embeddings.create(model="embedder", input="a", dimensions=8)
+
+
 def waited(condition, seconds: float = 5.0) -> bool:
     end = time.monotonic() + seconds
     while not condition() and time.monotonic() < end:

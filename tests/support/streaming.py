@@ -47,11 +47,17 @@ def words(tools, texts, conversations, samplings):
         LOG.append("closed")
 
 
+def vectors(tools, texts):
+    """Three numbers that tell the text's length."""
+    return [[float(len(text)), 0.25, -1.0] for text in texts]
+
+
 @contextlib.contextmanager
 def vocabulary() -> Iterator[None]:
-    """The operation is known for the block."""
+    """The operations are known for the block."""
     before = dict(ops.OPS)
     ops.op("odd.write.v1", streams=True)(words)
+    ops.op("odd.vector.v1")(vectors)
     LOG.clear()
     try:
         yield
@@ -74,6 +80,23 @@ def make_writer(folder: Path) -> Path:
         Draft(
             name="writer", task="text-generation", input="prompt", target="continuation", prediction="completion",
             labels=(), program=program, graphs=(),
+        ),
+    )  # fmt: skip
+    return folder
+
+
+def make_embedder(folder: Path) -> Path:
+    """A bundle from texts to vectors; needs `vocabulary`."""
+    folder.mkdir(parents=True)
+    program = Program(
+        inputs={"text": "text"}, calls=(Call(op="odd.vector.v1", inputs=("text",), outputs=("vector",)),),
+        outputs={"embedding": "vector"},
+    )  # fmt: skip
+    write(
+        folder,
+        Draft(
+            name="embedder", task="embedding", input="text", target="embedding", prediction="embedding", labels=(),
+            program=program, graphs=(),
         ),
     )  # fmt: skip
     return folder
