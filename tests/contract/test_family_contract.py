@@ -131,7 +131,13 @@ def test_its_body_makes_a_whole_program(case):
 def test_collate_pads_as_the_body_does(case):
     case.feeds.clear()
     case.interpreter.run([example.input for example in case.examples])
-    batch = case.family.collate(case.rows, case.front)
+    rows = case.rows
+    if len(case.feeds) > 1:  # a window of a long row is chosen otherwise in training: compare short rows
+        inputs = [example.input.shorter() for example in case.examples]
+        rows = [{**row, "labels": case.rows[-1]["labels"]} for row in case.interpreter.rowwise(inputs)]
+        case.feeds.clear()
+        case.interpreter.run(inputs)
+    batch = case.family.collate(rows, case.front)
     assert len(case.feeds) == 1
     assert batch.keys() - {"labels"} == case.feeds[0].keys()
     for name, array in case.feeds[0].items():

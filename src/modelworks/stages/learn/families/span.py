@@ -29,7 +29,6 @@ class Pretrained(pretrained.Encoder, frozen=True, kw_only=True):
     batch_size: int = 16
     hide: float = 0.05
     scorings: float = 1.0
-    freeze_embeddings: bool = False
     window: int = 320
     """Most subwords of question and context that the encoder sees at once; longer contexts are read in windows."""
     question: int = 48
