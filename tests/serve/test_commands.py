@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+import streaming
 from click.testing import CliRunner
 from tiny_bundles import make_text_bundle, picture
 
@@ -48,6 +49,19 @@ def test_predict_reads_pictures_from_files(image_bundle, tmp_path):
     assert json.loads(shown)["label"]
     with pytest.raises(DataError, match="cannot read"):
         invoke(predict.command, "--bundle", str(image_bundle), str(tmp_path / "none.png"))
+
+
+def test_predict_writes_as_it_goes_and_takes_further_fields(tmp_path):
+    with streaming.vocabulary():
+        bundle = streaming.make_writer(tmp_path / "bundle")
+        asked = ("--bundle", str(bundle), "abcdef")
+        assert invoke(predict.command, *asked, "--stream").output == "w0 w1 w2 w3 w4 w5 \n"
+        shorter = invoke(predict.command, *asked, "--json", "--with", 'sampling={"max_tokens": 2}').output
+        assert json.loads(shorter)["text"] == "w0 w1 "
+        for wrong in ("sampling={", "sampling=3", "colour=1"):
+            with pytest.raises(ConfigError) as caught:
+                invoke(predict.command, *asked, "--with", wrong)
+            assert caught.value.where == "--with"
 
 
 def test_predict_refuses_what_is_not_utf_8(text_bundle):

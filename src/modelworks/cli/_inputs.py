@@ -6,13 +6,44 @@ import sys
 from collections.abc import Iterator
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from modelworks.kinds import Kind
 
 
-def read(arguments: tuple[str, ...], kind: str) -> tuple[list[str], list[Kind]]:
+def read(arguments: tuple[str, ...], kind: str, more: tuple[str, ...] = ()) -> tuple[list[str], list[Kind]]:
+    """(what to call each input, the inputs). `more` are further fields of each, as FIELD=JSON."""
+    shown, values = _read(arguments, kind)
+    fields = dict(_field(text) for text in more)
+    return shown, [_filled(value, fields) for value in values] if fields else values
+
+
+def _field(text: str) -> tuple[str, Any]:
+    import msgspec
+
+    from modelworks.core.errors import ConfigError
+
+    name, mark, value = text.partition("=")
+    try:
+        return name, msgspec.json.decode(value) if mark else None
+    except msgspec.DecodeError as error:
+        raise ConfigError(f"not JSON: {error}", where="--with", seen=text, allowed="FIELD=JSON") from error
+
+
+def _filled(value: Kind, fields: dict[str, Any]) -> Kind:
+    import msgspec
+
+    from modelworks.core.errors import ConfigError
+
+    try:
+        return msgspec.convert({**msgspec.to_builtins(value), **fields}, type(value))
+    except msgspec.ValidationError as error:
+        known = [field.encode_name for field in msgspec.structs.fields(type(value))]
+        raise ConfigError(f"not a field of the input: {error}", where="--with", allowed=known) from error
+
+
+def _read(arguments: tuple[str, ...], kind: str) -> tuple[list[str], list[Kind]]:
     """(what to call each input, the inputs). Each argument is a text, for kinds that a plain text is; a file, for
     kinds of bytes; else JSON. `-` reads standard input: a text or JSON a line, or the bytes of one file."""
     from modelworks.kinds.base import named
