@@ -48,6 +48,11 @@ class _Job:
     done: bool = False
 
 
+_Row = tuple[int, int, int, tuple[_Job, int] | None]
+"""Sequence, position, token, and whose logits they are: which of a job's."""
+_NOTHING = np.empty(0, np.float32)
+
+
 class Llama:
     """contracts.decoder.Decoder over a GGUF file; also the graph's function."""
 
@@ -154,21 +159,27 @@ class Llama:
                 self._condition.notify_all()
 
     def _run(self, jobs: Sequence[_Job]) -> None:
-        """Decode the tokens of all jobs in as few calls as hold them."""
-        rows: list[tuple[int, int, int, _Job | None]] = []  # token, position, sequence, who wants the logits
+        """Decode the tokens of all jobs in as few calls as hold them, sequences in the order of their numbers:
+        llama.cpp parts a batch wherever the order is broken, and each part costs as much as a whole one."""
+        rows: list[_Row] = []
         for job in jobs:
+            count = 0
             for slot, tokens in job.feeds:
                 last = len(tokens) - 1
                 for place, token in enumerate(tokens.tolist()):
-                    rows.append((token, slot.length + place, slot.number, job if job.every or place == last else None))
+                    wanted = job.every or place == last
+                    rows.append((slot.number, slot.length + place, token, (job, count) if wanted else None))
+                    count += wanted
                 slot.length += len(tokens)
+            job.found = [_NOTHING] * count
+        rows.sort(key=lambda row: row[:2])
         for start in range(0, len(rows), _BATCH):
             self._decode(rows[start : start + _BATCH])
 
-    def _decode(self, rows: Sequence[tuple[int, int, int, _Job | None]]) -> None:
+    def _decode(self, rows: Sequence[_Row]) -> None:
         batch, lib = self._batch, self._library
         batch.n_tokens = len(rows)
-        for i, (token, position, sequence, wanted) in enumerate(rows):
+        for i, (sequence, position, token, wanted) in enumerate(rows):
             batch.token[i], batch.pos[i], batch.n_seq_id[i] = token, position, 1
             batch.seq_id[i][0], batch.logits[i] = sequence, wanted is not None
         status = lib.llama_decode(self._running, batch)
@@ -176,8 +187,9 @@ class Llama:
             raise BundleError("llama.cpp could not go on", where="llama_decode", seen=status)
         for i, (_, _, _, wanted) in enumerate(rows):
             if wanted is not None:
+                job, place = wanted
                 pointer = lib.llama_get_logits_ith(self._running, i)
-                wanted.found.append(np.ctypeslib.as_array(pointer, (self.vocabulary,)).copy())
+                job.found[place] = np.ctypeslib.as_array(pointer, (self.vocabulary,)).copy()
 
 
 def ENGINE(path: Path, graph: Graph, runtime: Runtime) -> Llama:

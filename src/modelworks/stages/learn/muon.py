@@ -19,7 +19,7 @@ class Muon(torch.optim.Optimizer):
         super().__init__(groups, {"lr": 1e-3, "weight_decay": 0.0, "muon": False})
 
     @torch.no_grad()
-    def step(self, closure: Any = None) -> None:  # type: ignore[override]
+    def step(self, closure: Any = None) -> None:
         for group in self.param_groups:
             update = _orthogonal if group["muon"] else _adam
             for parameter in group["params"]:
