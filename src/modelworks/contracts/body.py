@@ -4,10 +4,10 @@ A task's `program(labels, body)` wraps it: variables of the input kind -> body -
 So one task works with any family of its shape, and one family serves any task of that shape.
 
 - `sequence` reads `text`, leaves `logits` float32 [B, C].
-- `token` reads `text` and `given` (offsets of given tokens; none for a text without), leaves `logits`, a list of float32
-  [T, C], and `units`, a list of int32 [T, 2]: the code points [start, end) of each unit (word or token) in the raw text.
-- `sentences` reads `text` and `units`, a list of int32 [S, 2]: the code points of its sentences; leaves `logits`, a list
-  of float32 [S, 1].
+- `token` reads `text` and `given` (offsets of given tokens; none for a text without), leaves `logits`, a list of
+  float32 [T, C], and `units`, a list of int32 [T, 2]: the code points [start, end) of each unit (word or token).
+- `sentences` reads `text` and `units`, a list of int32 [S, 2]: the code points of its sentences; leaves `logits`, a
+  list of float32 [S, 1].
 - `image` reads `image`, leaves `logits` float32 [B, C].
 - `seq2seq` reads `text`, leaves the columns of the prediction `written`: `written`, a list of texts, `candidates` and
   `alignments`, lists of lists of plain data (`generate.beam.v1`).
