@@ -115,20 +115,29 @@ class Search:
         last, ended = length >= self._most[self._rows], tokens == self._settings.end
         for place, rank in np.argwhere((ended | last[:, None])[:, : self._settings.beams]).tolist():
             row, beam, total = int(self._rows[place]), int(beams[place, rank]), float(sums[place, rank])
-            impossible = total <= 0.5 * _NEVER and bool(self._found[row] or not last[place])
-            if impossible or len(self._found[row]) >= self._settings.beams:
-                continue
+            if total <= 0.5 * _NEVER and (self._found[row] or not last[place]):
+                continue  # a beam that was never begun
             value = total / length**self._settings.penalty
             made = self._tokens[place, beam, 1:].tolist()
             made += [] if ended[place, rank] else [int(tokens[place, rank])]
             where = [*self._looks[place, beam].tolist(), looks[place, beam].tolist()]
             self._found[row].append(Found(value, total, made, where))
+            if len(self._found[row]) > self._settings.beams:
+                self._found[row].remove(min(self._found[row], key=lambda one: one.value))
+
+    def _done(self) -> NDArray[np.bool_]:
+        """Rows at their last step, and rows with K texts of which none is worse than the best unfinished one is now."""
+        length = self._tokens.shape[2] - 1
+        hopes = self._sums[:, 0] / np.float32(length) ** self._settings.penalty
+        worst = [
+            min(one.value for one in found) if len(found) >= self._settings.beams else -np.inf
+            for found in (self._found[row] for row in self._rows)
+        ]
+        return np.asarray((length >= self._most[self._rows]) | (hopes <= np.array(worst)), dtype=bool)
 
     def _leave(self, beams: Ints) -> None:
         """Go on with the rows that are not done; tell the decoder."""
-        last = self._tokens.shape[2] > self._most[self._rows]
-        full = np.array([len(self._found[row]) >= self._settings.beams for row in self._rows], dtype=bool)
-        kept = np.flatnonzero(~(last | full))
+        kept = np.flatnonzero(~self._done())
         if len(kept) == len(beams):
             self._keep(kept, beams)
             return
