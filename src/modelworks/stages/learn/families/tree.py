@@ -25,7 +25,7 @@ class Compact(Recipe, frozen=True, kw_only=True):
         "learning_rate": {"low": 1e-3, "high": 5e-3, "log": True}, "dropout": [0.3, 0.4, 0.5],
     }  # fmt: skip
 
-    epochs: float = 16
+    epochs: float = 25
     batch_size: int = 32
     learning_rate: float = 3e-3
     weight_decay: float = 1e-4
@@ -57,7 +57,7 @@ class Compact(Recipe, frozen=True, kw_only=True):
 class Pretrained(pretrained.Encoder, frozen=True, kw_only=True):
     """Options of a pretrained encoder under a parser."""
 
-    epochs: float = 6
+    epochs: float = 10
     batch_size: int = 32
     learning_rate: float = 2.5e-4
     head_learning_rate: float = 2e-3
@@ -65,7 +65,8 @@ class Pretrained(pretrained.Encoder, frozen=True, kw_only=True):
     ema: float = 0.995
     head_dropout: float = 0.3
     hide: float = 0.1
-    scorings: float = 0.34
+    scorings: float = 0.5
+    scored: int = 150
     patience: int = 99
     width: int = 64
     """Of the embeddings of words and of their letters."""
