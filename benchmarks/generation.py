@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -89,8 +90,7 @@ class Own:
 
 def beside(own: Own, predictor: Predictor, tokens: int, first: bool) -> dict[str, list[float]]:
     """Seconds (wall clock and processor) that each takes for a prompt and for single tokens, in turns, so that both
-    meet the same disturbances; `tokens`: how many
-    our prompt has; `first`: it comes before llama.cpp's."""
+    meet the same disturbances; `tokens`: how many our prompt has; `first`: it comes before llama.cpp's."""
     ids = np.random.default_rng(0).integers(1000, 20_000, tokens).tolist()
     own.lib.llama_memory_seq_rm(own.lib.llama_get_memory(own.running), 0, -1, -1)
     pieces = predictor.stream(prompt(0))
@@ -99,9 +99,10 @@ def beside(own: Own, predictor: Predictor, tokens: int, first: bool) -> dict[str
     for name, run in turns if first else turns[::-1]:
         clocked(took, name, run)
     for place in range(WRITTEN - 2):
-        clocked(took, "own_written", lambda place=place: own.decode([ids[place]], tokens + place))
+        clocked(took, "own_written", partial(own.decode, [ids[place]], tokens + place))
         clocked(took, "ours_written", lambda: next(pieces))
-    pieces.close()
+    for _ in pieces:
+        pass
     return took
 
 

@@ -25,8 +25,8 @@ from learn_fixtures import tiny_text_model, tiny_vision_model
 
 FAMILIES = "modelworks.stages.learn.families"
 LEAVES_OF_FAMILIES = registry.names(FAMILIES)
-SEVERAL = {"seq2seq": "tests/learn/test_seq2seq.py"}
-"""Families of several graphs, each held to the same by tests of its own."""
+SEVERAL = {"seq2seq": "tests/learn/test_seq2seq.py", "causal": "tests/learn/test_causal.py"}
+"""Families of several graphs, or of one that runs again and again, each held to the same by tests of its own."""
 CASES = [(family, kind) for family in LEAVES_OF_FAMILIES if family not in SEVERAL for kind in ("compact", "pretrained")]
 
 
