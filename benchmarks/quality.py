@@ -75,7 +75,7 @@ PLANS: dict[str, dict[str, Any]] = {
     },
     "sst2": {
         "task": "sentiment-analysis", "data": SST2, "model": "all-MiniLM-L6-v2", "budget": "45m", "bar": 0.89,
-        "options": {"consistency": 1.0, "epochs": 3},
+        "options": {"soup": 3},
     },
     "emotion": {
         "task": "sentiment-analysis", "data": EMOTION, "model": "all-MiniLM-L6-v2", "budget": "20m", "bar": 0.70,
