@@ -32,6 +32,7 @@ from modelworks.kinds import (
     Pair,
     Prompt,
     Reference,
+    References,
     Relevant,
     Sampling,
     Scored,
@@ -49,6 +50,7 @@ from modelworks.kinds import (
     Tree,
     Usage,
     Word,
+    Written,
     headers,
 )
 
@@ -85,6 +87,8 @@ VALUES: dict[str, st.SearchStrategy[Kind]] = {
     "tags": SPANS.map(lambda gaps: Tags(("X",) * len(gaps), tuple((s.start, s.end) for s in _laid_out(gaps)))),
     "tagged": st.lists(TAGGED).map(lambda found: Tagged(tuple(found))),
     "tree": st.lists(st.lists(st.tuples(TEXT, TEXT), min_size=1, max_size=4), max_size=3).map(lambda s: _tree(s)),
+    "references": st.lists(FILLED, min_size=1).map(lambda texts: References(tuple(texts))),
+    "written": st.builds(Written, TEXT),
     "prompt": st.builds(Prompt, TEXT, st.just(()), st.builds(Sampling, max_tokens=st.integers(0, 9), stop=STOPS)),
     "continuation": st.builds(Continuation, FILLED, st.booleans()),
     "completion": TEXT.map(
