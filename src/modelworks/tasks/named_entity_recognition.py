@@ -130,4 +130,5 @@ TASK = Task(
     render=_render,
     example=_example,
     perturbations=("typos", "casing", "ocr-noise", "truncation", "unseen-characters"),
+    starter="named-entity-recognition",
 )
