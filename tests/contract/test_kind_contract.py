@@ -80,6 +80,8 @@ def test_the_kinds_of_a_task_fit(name: str) -> None:
 @pytest.mark.parametrize("name", TASKS)
 def test_values_come_back_from_their_fields(name: str) -> None:
     """A row of a table holds the fields of the input and the target side by side."""
+    if not tasks.find(name).learnt:
+        pytest.skip("it is not learnt from tables")
     for example in tasks.find(name).example():
         given = json.loads(kinds.encode(example.input)) if not _holds_bytes(example.input) else None
         if given is None:
@@ -133,12 +135,15 @@ FILES = (
         "training", "exporting", "fit", "loop", "judge", "rows", "tune", "setting", "checkpoint", "parity", "state",
     )),
 )  # fmt: skip
+LEAVES = ("bundle/encoder.py", "bundle/indexing.py", "starters/chat.py")
+"""Of those rooms, what is about one kind by its purpose: collections hold documents, a builder makes one starter."""
 CONCRETE = {cls.__name__ for cls in KINDS.values()}
 
 
 def _general() -> Iterator[Path]:
     for room in ROOMS:
-        yield from (SOURCE / room).rglob("*.py")
+        paths = (SOURCE / room).rglob("*.py")
+        yield from (path for path in paths if path.relative_to(SOURCE).as_posix() not in LEAVES)
     yield from FILES
 
 
