@@ -190,12 +190,13 @@ class Watch(TrainerCallback, ExportableState):
     def on_step_end(self, args: Any, state: Any, control: Any, **facts: Any) -> None:
         self.average.step(state.global_step)
         step, rate = state.global_step, float(facts["lr_scheduler"].get_last_lr()[0])
-        if step % self.plan.every == 0 or step >= self.plan.last:
-            self._scoring(step, rate, control)
+        over = time.monotonic() >= self._deadline
+        if over or step % self.plan.every == 0 or step >= self.plan.last:
+            self._scoring(step, rate, control)  # also where the budget ends: the last weights may well be the best
             self._repace(step)
         self._progress.advance(1, loss=self._loss, lr=rate, **({"dev": self._best} if self._best > -math.inf else {}))
         now = time.monotonic()
-        if now >= self._deadline:
+        if over or now >= self._deadline:
             self._progress.say("the budget is used up: training stops here")
             control.should_training_stop = True
         elif step >= self.plan.last:

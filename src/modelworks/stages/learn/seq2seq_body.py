@@ -17,7 +17,7 @@ class Writing(Recipe, frozen=True, kw_only=True):
     scored: int = 250
     beams: int = 4
     """Texts that are followed at once; 1 writes greedily."""
-    penalty: float = 1.0
+    penalty: float = 1.5
     """Texts are ranked by log-probability over length to this power."""
     candidates: int = 1
     """How many texts a prediction holds (at most `beams`)."""
