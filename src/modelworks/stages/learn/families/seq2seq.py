@@ -28,7 +28,7 @@ class Compact(Writing, frozen=True, kw_only=True):
         "matrix_learning_rate": {"low": 0.01, "high": 0.04, "log": True}, "dropout": [0.1, 0.2, 0.3],
     }  # fmt: skip
 
-    epochs: float = 12
+    epochs: float = 20
     batch_size: int = 96
     learning_rate: float = 3e-3
     """Of the tables, norms and biases (AdamW)."""
@@ -53,7 +53,7 @@ class Compact(Writing, frozen=True, kw_only=True):
     inner: int = 384
     layers: int = 3
     """Of encoder and decoder each."""
-    dropout: float = 0.1
+    dropout: float = 0.15
     copies: float = 0.1
     """Share of words alike on both sides that are made unknown while training, so that copying is learnt."""
 
