@@ -153,4 +153,5 @@ TASK = Task(
     example=_example,
     slices=("length",),
     perturbations=("typos", "casing", "ocr-noise"),
+    starter="parsing",
 )  # fmt: skip
