@@ -96,5 +96,6 @@ TASK = Task(
     render=_render,
     example=_example,
     slices=("length",),
+    starter="translation",
     perturbations=("typos", "casing", "ocr-noise", "truncation", "unseen-characters"),
 )
