@@ -1,8 +1,10 @@
-"""`spans.bio.v1`: valid sequences, exact offsets."""
+"""`spans.bio.v1` and v2: valid sequences, exact offsets."""
 
 from __future__ import annotations
 
 import itertools
+import re
+import time
 
 import numpy as np
 import pytest
@@ -70,8 +72,7 @@ def test_viterbi_finds_the_best_of_all_valid_paths(length, seed):
         (path for path in itertools.product(range(len(TAGS)), repeat=length) if valid([TAGS[n] for n in path])),
         key=lambda path: sum(logs[n, tag] for n, tag in enumerate(path)),
     )
-    inner = np.array([tag.startswith("I-") for tag in TAGS])
-    assert tuple(spans._viterbi(logs, spans._predecessors(TAGS), inner).tolist()) == best
+    assert tuple(spans._Scheme(TAGS).best(logs).tolist()) == best
 
 
 @settings(max_examples=200, deadline=None)
@@ -115,3 +116,63 @@ def test_first_units():
     spoken, first = spans.first_units(words, units)
     assert spoken.tolist() == [0, 1]
     assert first.tolist() == [0, 2]
+
+
+BIOES = ["O", *(f"{part}-{label}" for label in ("per", "loc") for part in "BIES")]
+
+
+def closed(path):
+    """Valid BIOES by its grammar: O, S-x, or B-x I-x* E-x."""
+    letters = {"per": "p", "loc": "l"}
+    word = "".join("o" if tag == "O" else tag[0] + letters[tag[2:]] for tag in path)
+    return re.fullmatch(r"(?:o|Sp|Sl|Bp(?:Ip)*Ep|Bl(?:Il)*El)*", word) is not None
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 4), st.integers(0, 10_000))
+def test_bioes_paths_are_whole_and_the_best(length, seed):
+    logs = np.log(np.random.default_rng(seed).dirichlet(np.ones(len(BIOES)), length))
+    best = max(
+        (path for path in itertools.product(range(len(BIOES)), repeat=length) if closed([BIOES[n] for n in path])),
+        key=lambda path: sum(logs[n, tag] for n, tag in enumerate(path)),
+    )
+    assert tuple(spans._Scheme(BIOES).best(logs).tolist()) == best
+
+
+def two(logits, units, texts, given=((),), tags=TAGS, **params):
+    return ops.find("spans.bio.v2").run(None, logits, units, texts, given, tags=tags, **params)
+
+
+def test_bioes_gives_spans():
+    text = "Ada Lovelace left London"
+    names = ["B-per", "E-per", "O", "S-loc"]
+    logits = np.array([[SURE * (tag == other) for other in BIOES] for tag in names])
+    found = two([logits], [split_words(text)], [text], tags=BIOES)[0]
+    assert [(e.entity_group, e.word) for e in found] == [("per", "Ada Lovelace"), ("loc", "London")]
+
+
+def test_given_tokens_are_the_words():
+    text = "NewYork"
+    units = np.array([[0, 3], [3, 7]], dtype=np.int32)
+    logits = logits_of(["O", "B-loc"])
+    assert two([logits], [units], [text]) == [()]
+    assert [e.word for e in two([logits], [units], [text], [((0, 3), (3, 7))])[0]] == ["York"]
+
+
+@pytest.mark.parametrize(("merge", "found"), [("first", []), ("mean", ["Lumpur"]), ("max", ["Lumpur"])])
+def test_the_units_of_a_word_speak_as_merge_says(merge, found):
+    text = "in Lumpur"
+    units = np.array([[0, 2], [3, 6], [6, 9]], dtype=np.int32)
+    logits = np.array([[5, 0, 0, 0, 0], [1, 0, 0, 0.5, 0], [0, 0, 0, 4, 0]], dtype=np.float32)
+    assert [e.word for e in two([logits], [units], [text], merge=merge)[0]] == found
+
+
+def test_a_text_of_a_hundred_thousand_characters_is_decoded_in_a_moment():
+    text = ("Ada Lovelace saw Kuala Lumpur 😀 " * 3200)[:100_000]
+    words = split_words(text)
+    logits = np.random.default_rng(0).normal(0, 2, (len(words), len(TAGS))).astype(np.float32)
+    began = time.perf_counter()
+    (found,) = two([logits], [words], [text])
+    assert time.perf_counter() - began < 5
+    assert len(found) > 1000
+    assert all(entity.word == text[entity.start : entity.end] for entity in found)

@@ -33,7 +33,7 @@ class TestLook:
         assert seen.labels == ("1", "0")
         assert seen.counts == {"1": 2, "0": 1}
         assert seen.files == ("data.tsv",)
-        assert seen.sample[0] == 'fine film → 1'
+        assert seen.sample[0] == "fine film → 1"
 
     def test_what_it_sees_can_be_prepared(self, prepared: Any, table: Table) -> None:
         prepared.write("data.tsv", "".join(f"film number {n}\t{n % 2}\n" for n in range(40)))
