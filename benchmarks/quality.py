@@ -154,7 +154,8 @@ def main() -> None:
         result = measure(plan, Path(given.data).resolve(), Path(folder), options)
         if given.keep:
             shutil.copytree(Path(folder) / "export" / "bundle", given.keep)
-    command = f"python benchmarks/{Path(sys.argv[0]).name} {' '.join(sys.argv[1:])}"
+    settings = "".join(f" --set {text}" for text in given.set)
+    command = f"python benchmarks/{Path(sys.argv[0]).name} {given.name} --data FOLDER{settings}"
     report = {"name": given.name, "command": command, **plan, "options": options, **result}
     report["machine"] = machine.describe()
     path = Path(__file__).parent / "results" / f"quality-{given.name}.json"
