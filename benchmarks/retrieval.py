@@ -105,7 +105,8 @@ def _gain(queries: Sequence[Example], before: Sequence[Any], after: Sequence[Any
         [metric.statistics(q.target, a, ()) for q, a in zip(queries, answers, strict=True)]
         for answers in (after, before)
     ]
-    return dict(msgspec.to_builtins(difference(metric, *pair, 0.95, 1000)))
+    found = difference(metric, *pair, 0.95, 1000)
+    return {"value": float(found.value), "low": float(found.low), "high": float(found.high)}
 
 
 def _bm25s(documents: Sequence[Example], queries: Sequence[Example]) -> list[Hits]:
