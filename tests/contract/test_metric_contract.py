@@ -12,17 +12,25 @@ from hypothesis import strategies as st
 from modelworks.contracts import metric as metrics
 from modelworks.core import registry
 from modelworks.kinds import (
+    Accepted,
+    Answer,
+    Answers,
     Completion,
     Continuation,
     Entities,
     Entity,
+    Hit,
+    Hits,
     Kind,
     Label,
     Labels,
     LabelScores,
     LabelSet,
+    Pair,
     Prompt,
+    Reference,
     References,
+    Relevant,
     Scored,
     Sentence,
     Span,
@@ -123,9 +131,31 @@ def reference_example(generator: np.random.Generator, perfect: bool) -> tuple[Ki
     return References(references), Written(references[0] if perfect else text()), TEXT
 
 
+def answer_example(generator: np.random.Generator, perfect: bool) -> tuple[Kind, Kind, Kind]:
+    right, said = (str(word) for word in generator.choice(["ab cd", "cd ef", "ef"], 2))
+    answer = right if perfect else said
+    found = Answer(answer, 0.9, 0, len(answer))
+    pair = Pair("which?", "ab cd ef")
+    return (
+        Accepted((Reference(right, pair.context.index(right)),)),
+        Answers(answer, 0.9, 0, len(answer), (found,)),
+        pair,
+    )
+
+
+def hits_example(generator: np.random.Generator, perfect: bool) -> tuple[Kind, Kind, Kind]:
+    order = [str(n) for n in generator.permutation(20)[:12]]
+    best = order[0] if perfect else str(generator.integers(20))
+    hits = tuple(Hit(name, 1 - n / 20, "", "text", 0) for n, name in enumerate(order))
+    return Relevant({best: 1}), Hits(hits), TEXT
+
+
 SMOOTHED = ("bleu", "bleu_lower")
 """A corpus without a single match of some order scores less the larger it is: so the field has it."""
-MAKERS = (label_example, span_example, tag_example, tree_example, set_example, prompt_example, reference_example)
+MAKERS = (
+    label_example, span_example, tag_example, tree_example, set_example, prompt_example, reference_example,
+    answer_example, hits_example,
+)  # fmt: skip
 """One a shape of target and prediction; a metric takes the first that it does not refuse with a TypeError."""
 SCALES = ("mae", "quadratic_kappa")
 """Metrics of labels that are numbers."""

@@ -23,7 +23,7 @@ def command(ctx: click.Context, as_json: bool) -> int:
     if as_json:
         click.echo(json.dumps([_brief(task) for task in tasks]))
     else:
-        rows = [(t.name, f"{t.input} → {t.prediction}", t.metrics[0], ", ".join(t.aliases)) for t in tasks]
+        rows = [(t.name, f"{t.input} → {t.prediction}", next(iter(t.metrics), ""), ", ".join(t.aliases)) for t in tasks]
         click.echo(_show.table(("task", "kinds", "primary metric", "also called"), rows))
     return 0
 

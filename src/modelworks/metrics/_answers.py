@@ -42,8 +42,8 @@ def best(score: Callable[[str, str], float]) -> Callable[..., np.ndarray]:
     """Statistics [score, 1]: the best over the accepted answers; where there is none, over the empty one."""
 
     def statistics(target: Kind, prediction: Kind, labels: Sequence[str], input: Kind | None = None) -> np.ndarray:
-        assert isinstance(target, Accepted)
-        assert isinstance(prediction, Answers | Sourced)
+        if not isinstance(target, Accepted) or not isinstance(prediction, Answers | Sourced):
+            raise TypeError(f"answers are scored, not {type(target).__name__} and {type(prediction).__name__}")
         texts = [answer.text for answer in target.answers if normal(answer.text)] or [""]
         return np.array([max(score(text, prediction.answer) for text in texts), 1.0])
 

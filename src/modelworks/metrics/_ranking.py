@@ -10,6 +10,7 @@ import numpy as np
 
 from modelworks.contracts.metric import Metric, additive
 from modelworks.kinds import Hits, Kind, Relevant
+from modelworks.metrics._values import ratio
 
 Score = Callable[[list[int], list[int]], float]
 """(grades of the ranked documents, positive grades of all relevant ones, highest first) -> score of a query."""
@@ -19,15 +20,13 @@ def ranking(name: str, signature: str, score: Score) -> Metric:
     """A metric that is the mean over queries."""
 
     def statistics(target: Kind, prediction: Kind, labels: Sequence[str], input: Kind | None = None) -> np.ndarray:
-        assert isinstance(target, Relevant)
-        assert isinstance(prediction, Hits)
+        if not isinstance(target, Relevant) or not isinstance(prediction, Hits):
+            raise TypeError(f"ranked documents are scored, not {type(target).__name__} and {type(prediction).__name__}")
         wanted = sorted((grade for grade in target.documents.values() if grade > 0), reverse=True)
         ranked = [max(target.documents.get(hit.id, 0), 0) for hit in prediction.hits]
         return np.array([score(ranked, wanted), 1.0]) if wanted else np.zeros(2)
 
-    mean = additive(
-        lambda sums: np.divide(sums[:, 0], sums[:, 1], out=np.full(len(sums), np.nan), where=sums[:, 1] > 0)
-    )
+    mean = additive(lambda sums: ratio(sums[:, 0], sums[:, 1]))
     return Metric(name=name, signature=signature, higher_is_better=True, statistics=statistics, score=mean)
 
 

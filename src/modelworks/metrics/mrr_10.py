@@ -4,4 +4,4 @@ from functools import partial
 
 from modelworks.metrics._ranking import ranking, reciprocal
 
-METRIC = ranking("mrr_10", "mrr|depth:10|relevant:grade>0|unjudged:not-relevant|v1", partial(reciprocal, depth=10))
+METRIC = ranking("mrr_10", "mrr_10|depth:10|relevant:grade>0|unjudged:not-relevant|v1", partial(reciprocal, depth=10))

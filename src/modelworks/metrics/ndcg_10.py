@@ -4,4 +4,6 @@ from functools import partial
 
 from modelworks.metrics._ranking import ndcg, ranking
 
-METRIC = ranking("ndcg_10", "ndcg|depth:10|gain:grade|discount:log2|unjudged:not-relevant|v1", partial(ndcg, depth=10))
+METRIC = ranking(
+    "ndcg_10", "ndcg_10|depth:10|gain:grade|discount:log2|unjudged:not-relevant|v1", partial(ndcg, depth=10)
+)

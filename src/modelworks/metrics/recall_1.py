@@ -4,4 +4,4 @@ from functools import partial
 
 from modelworks.metrics._ranking import ranking, recall
 
-METRIC = ranking("recall_1", "recall|depth:1|relevant:grade>0|unjudged:not-relevant|v1", partial(recall, depth=1))
+METRIC = ranking("recall_1", "recall_1|depth:1|relevant:grade>0|unjudged:not-relevant|v1", partial(recall, depth=1))

@@ -4,4 +4,4 @@ from functools import partial
 
 from modelworks.metrics._ranking import ranking, recall
 
-METRIC = ranking("recall_10", "recall|depth:10|relevant:grade>0|unjudged:not-relevant|v1", partial(recall, depth=10))
+METRIC = ranking("recall_10", "recall_10|depth:10|relevant:grade>0|unjudged:not-relevant|v1", partial(recall, depth=10))
