@@ -173,6 +173,15 @@ def test_every_token_of_a_prompt_is_scored_once(length, first):
     assert "".join(piece["text"] for _, piece in shown) == text
 
 
+def test_a_prompt_without_a_token_is_echoed_and_gone_on_with():
+    """As a tokenizer leaves white space alone."""
+    pieces = ops.find("sampling.generate.v1").run(
+        Tools(Says("ab")), [" "], [np.empty(0, np.int64)], [np.empty((0, 2), np.int32)],
+        [Sampling(temperature=0, echo=True, logprobs=0)], first=(0,), ends=[0],
+    )  # fmt: skip
+    assert "".join(piece["text"] for _, piece in pieces) == " ab"
+
+
 def test_scores_are_those_of_one_pass():
     decoder = Says()
     ids = np.arange(5, 25)

@@ -52,7 +52,7 @@ class Writing:
     def begin(self, decoder: Decoder) -> np.ndarray | None:
         """Read the prompt: scored, where that is asked for, and then the logits after it; else left to the next step,
         cut at its beginning where it is too long."""
-        if self._prompt and self.sampling.logprobs is not None:
+        if self._prompt and len(self._all) and self.sampling.logprobs is not None:
             return self._score(decoder)
         room = decoder.context - len(self._first) - min(self.sampling.max_tokens, decoder.context // 2)
         self._read(self._all[-max(1, room) :])
