@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 _MOMENTUM = 0.95
 _STEPS = 5
@@ -63,3 +64,16 @@ def _adam(parameter: Tensor, state: dict[str, Any], rate: float) -> None:
     square.mul_(_BETAS[1]).addcmul_(gradient, gradient, value=1 - _BETAS[1])
     scale = (square / (1 - _BETAS[1] ** step)).sqrt_().add_(_EPS)
     parameter.addcdiv_(mean, scale, value=-rate / (1 - _BETAS[0] ** step))
+
+
+def groups(module: nn.Module, layers: Iterable[nn.Parameter], options: Any) -> list[dict[str, Any]]:
+    """Parameter groups for Muon: the matrices among `layers` go by it, all else of the module (embeddings, norms) by
+    AdamW without decay."""
+    matrices = [p for p in layers if p.ndim == 2]
+    known = {id(p) for p in matrices}
+    others = [p for p in module.parameters() if id(p) not in known]
+    decay = options.weight_decay
+    return [
+        {"params": matrices, "lr": options.matrix_learning_rate, "weight_decay": decay, "muon": True},
+        {"params": others, "lr": options.learning_rate, "weight_decay": 0.0, "muon": False},
+    ]

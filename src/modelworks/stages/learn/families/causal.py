@@ -14,8 +14,7 @@ from torch import nn
 from modelworks.contracts.decoder import Cache
 from modelworks.contracts.family import Batcher, Front, Graph, Recipe, Source
 from modelworks.kinds import Example
-from modelworks.stages.learn import base, causal_fronts, graphs, pretrained
-from modelworks.stages.learn.muon import Muon
+from modelworks.stages.learn import base, causal_fronts, graphs, muon, pretrained
 from modelworks.stages.learn.networks import lora
 from modelworks.stages.learn.networks.causal import Pretrained as Network
 from modelworks.stages.learn.networks.gpt import GPT
@@ -119,17 +118,10 @@ class CausalFamily(base.Base):
         if not isinstance(options, Compact):
             return super().groups(module, options)
         assert isinstance(module, GPT)
-        matrices = [p for p in module.blocks.parameters() if p.ndim == 2]
-        known = {id(p) for p in matrices}
-        others = [p for p in module.parameters() if id(p) not in known]
-        decay = options.weight_decay
-        return [
-            {"params": matrices, "lr": options.matrix_learning_rate, "weight_decay": decay, "muon": True},
-            {"params": others, "lr": options.learning_rate, "weight_decay": 0.0, "muon": False},
-        ]
+        return muon.groups(module, module.blocks.parameters(), options)
 
     def optimizer(self, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
-        return Muon(groups) if "muon" in groups[0] else super().optimizer(groups)
+        return muon.Muon(groups) if "muon" in groups[0] else super().optimizer(groups)
 
     def numericalize(self, rows: base.Rows, front: Front, folder: Path) -> base.Rows:
         """Long rows become pieces of two contexts, one of which a batch shows; a text's end gets its token."""

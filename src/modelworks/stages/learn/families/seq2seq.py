@@ -13,8 +13,7 @@ from torch import nn
 from modelworks.bundle import open_resources
 from modelworks.contracts.family import Batcher, Front, Graph, Recipe, Resource, Source
 from modelworks.kinds import Example, References, Text
-from modelworks.stages.learn import base, pretrained, seq2seq_export, seq2seq_pretrained, seq2seq_vocabulary
-from modelworks.stages.learn.muon import Muon
+from modelworks.stages.learn import base, muon, pretrained, seq2seq_export, seq2seq_pretrained, seq2seq_vocabulary
 from modelworks.stages.learn.networks.seq2seq import Decoding, Encoding, Transformer
 from modelworks.stages.learn.seq2seq_body import Writing, body
 from modelworks.stages.learn.seq2seq_copies import hidden
@@ -127,17 +126,10 @@ class Seq2Seq(base.Base):
         if not isinstance(module, Transformer):
             return super().groups(module, options)
         layers = [*module.encoder.parameters(), *module.decoder.parameters()]
-        matrices = [p for p in layers if p.ndim == 2]
-        known = {id(p) for p in matrices}
-        others = [p for p in module.parameters() if id(p) not in known]
-        decay = options.weight_decay
-        return [
-            {"params": matrices, "lr": options.matrix_learning_rate, "weight_decay": decay, "muon": True},
-            {"params": others, "lr": options.learning_rate, "weight_decay": 0.0, "muon": False},
-        ]
+        return muon.groups(module, layers, options)
 
     def optimizer(self, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
-        return Muon(groups) if "muon" in groups[0] else super().optimizer(groups)
+        return muon.Muon(groups) if "muon" in groups[0] else super().optimizer(groups)
 
     def length(self, row: Mapping[str, Any]) -> int:
         return len(row["ids"]) + len(row["target"])
