@@ -17,7 +17,7 @@ test: setup    ## everything that can be tested on one machine
 	@scripts/test
 
 test-systems: setup ## tests that need real outside systems
-	@.venv/bin/python -m pytest -q -m systems
+	@scripts/test-systems
 
 bench: setup   ## all benchmarks; results in benchmarks/results
 	@scripts/bench
