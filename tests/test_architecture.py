@@ -99,6 +99,8 @@ LEAVES = {
     "modelworks.stages.evaluate.perturbations": "PERTURBATION",
     "modelworks.adapters.engines": "ENGINE",
     "modelworks.adapters.registries": "REGISTRY",
+    "modelworks.adapters.stores": "STORE",
+    "modelworks.adapters.targets": "TARGET",
 }
 
 

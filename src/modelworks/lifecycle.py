@@ -11,7 +11,7 @@ from modelworks.contracts.step import External, From, Plan, Step
 from modelworks.core import config, lock, paths, registry
 from modelworks.dataset.fingerprint import fingerprint
 from modelworks.pipeline.keys import all_keys
-from modelworks.pipeline.store import Store
+from modelworks.pipeline.store import Store, open_store
 
 # Rooms whose source is part of the version of every step that runs the Predictor.
 RUNTIME = ("modelworks.bundle", "modelworks.ops", "modelworks.kinds")
@@ -21,16 +21,31 @@ def plan(project: Path, settings: config.Project) -> Plan:
     """The steps of one project, in order; reads the sources' fingerprint and the lock, and runs nothing."""
     leaf = task_code(settings.task)
     steps = (*_making(project, settings, leaf), _optimize(settings, leaf))
-    champion = baseline(project, Plan(steps=steps))
+    store = open_store(project, settings.store)
+    champion = baseline(project, Plan(steps=steps), store)
+    if champion is not None:
+        bring_bundle(project, store, champion)
     steps = (*steps, *_judging(project, settings, leaf, champion), _release(settings, champion))
     return Plan(steps=steps)
 
 
-def baseline(project: Path, making: Plan) -> str | None:
+def share_bundles(project: Path, store: Store) -> None:
+    """Put the released bundles of this machine where other machines find them."""
+    for pin in lock.read(project).releases if store.remote else ():
+        if (folder := paths.bundle(project, pin.bundle)).is_dir():
+            store.share("bundles", pin.bundle, folder)
+
+
+def bring_bundle(project: Path, store: Store, bundle: str) -> Path:
+    """The folder of a released bundle, fetched where another machine shared it; it may still be absent."""
+    return store.fetch("bundles", bundle, paths.bundle(project, bundle))
+
+
+def baseline(project: Path, making: Plan, store: Store) -> str | None:
     """The bundle the gate compares with: the champion, or, for a candidate that was released before, the champion of
     that time, so that the same plan keeps the same keys."""
     pinned = lock.read(project)
-    store, keys = Store(paths.store(project)), all_keys(making)
+    keys = all_keys(making)
     if store.has("optimize", keys["optimize"]):
         candidate = store.record("optimize", keys["optimize"]).facts.get("bundle")
         for pin in reversed(pinned.releases):

@@ -3,37 +3,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from planted_plans import diamond, run, step
 
-from modelworks.contracts.step import External, From, Plan, Step
+from modelworks.contracts.step import Plan
 from modelworks.core import registry
 from modelworks.core.errors import StepError
 from modelworks.pipeline import explain
 from modelworks.pipeline.execute import Executor
 from modelworks.pipeline.keys import all_keys
-
-
-def step(name: str, *needs: str, run: str = "count", digest: str = "d", **params: object) -> Step:
-    inputs = {n: From(n) for n in needs} or {"source": External(path=".", digest=digest)}
-    return Step(name=name, run=f"planted_stages:{run}", result="report", inputs=inputs, params={"name": name, **params})
-
-
-def diamond(**changed: dict) -> Plan:
-    """a → b, c → d."""
-    given = {n: changed.get(n, {}) for n in "abcd"}
-    return Plan(
-        steps=(step("a", **given["a"]), step("b", "a", **given["b"]), step("c", "a", **given["c"]),
-               step("d", "b", "c", **given["d"]))
-    )  # fmt: skip
-
-
-def run(project: Path, plan: Plan, engine: str = "plain") -> list[str]:
-    """Steps that really ran."""
-    diary = project / "diary"
-    diary.write_text("")
-    executor = Executor(project, plan)
-    registry.leaf("modelworks.adapters.engines", engine, "ENGINE").run(plan, executor.done, executor.execute)
-    return diary.read_text().split()
-
 
 ENGINES = registry.names("modelworks.adapters.engines")
 
@@ -83,13 +60,13 @@ CHILD = """
 import sys
 sys.path.insert(0, {tests!r})
 from pathlib import Path
-from test_execute import Executor, Plan, step
+from planted_plans import Executor, Plan, step
 print(Executor(Path.cwd(), Plan(steps=(step("a", run={run!r}),))).execute("a").facts)
 """
 
 
 def child(project: Path, run: str) -> subprocess.Popen:
-    code = CHILD.format(tests=str(Path(__file__).parent), run=run)
+    code = CHILD.format(tests=str(Path(__file__).parent.parent / "support"), run=run)
     return subprocess.Popen([sys.executable, "-c", code], cwd=project, stdout=subprocess.PIPE, text=True)
 
 

@@ -19,7 +19,7 @@ def resolve(text: str, project: Path | None = None) -> Path:
     known = lock.read(project)
     pin = known.pin(text)
     if pin is not None:
-        return paths.bundle(project, pin.bundle)
+        return brought(project, pin.bundle)
     folder = paths.bundle(project, "")
     found = sorted(p for p in folder.glob(f"{text}*") if len(text) >= 6 and (p / "manifest.json").is_file())
     if len(found) == 1:
@@ -31,6 +31,17 @@ def resolve(text: str, project: Path | None = None) -> Path:
         allowed=["a folder", "a .zip", *known.channels, *(pin.bundle[:12] for pin in known.releases)],
         hint=f"did you mean {close!r}?" if close else "modelworks release list",
     )
+
+
+def brought(project: Path, bundle: str) -> Path:
+    """The folder of a release's bundle, fetched first where only the place that machines share has it."""
+    folder = paths.bundle(project, bundle)
+    if not folder.is_dir() and (uri := config.load_project(project).store):
+        from modelworks import lifecycle
+        from modelworks.pipeline.store import open_store
+
+        lifecycle.bring_bundle(project, open_store(project, uri), bundle)
+    return folder
 
 
 def _project(text: str) -> Path:

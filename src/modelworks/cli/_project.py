@@ -8,6 +8,7 @@ from modelworks.contracts.step import Plan
 from modelworks.core import config
 from modelworks.core.progress import Progress
 from modelworks.pipeline.execute import Executor
+from modelworks.pipeline.store import open_store
 
 
 def executor(overrides: tuple[str, ...] = (), progress: Progress | None = None) -> tuple[config.Project, Executor]:
@@ -16,7 +17,8 @@ def executor(overrides: tuple[str, ...] = (), progress: Progress | None = None) 
 
     folder = config.find_project()
     settings = config.load_project(folder, overrides)
-    return settings, Executor(folder, lifecycle.plan(folder, settings), progress)
+    store = open_store(folder, settings.store, progress)
+    return settings, Executor(folder, lifecycle.plan(folder, settings), progress, store)
 
 
 def until(plan: Plan, name: str) -> Plan:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
 import click
 import msgspec
 
+from modelworks import lifecycle
 from modelworks.cli import _project, _show
 from modelworks.contracts import task as tasks
+from modelworks.contracts.step import Engine, Order
 from modelworks.core import config, registry
 from modelworks.core.errors import GateFailed
 from modelworks.pipeline.execute import Executor
@@ -21,7 +24,8 @@ def work(
     settings: config.Project, overrides: tuple[str, ...], until: str | None, engine: str | None, quiet: bool
 ) -> Executor:
     """Run all that is to do; gives the executor of the finished plan."""
-    orders = registry.leaf("modelworks.adapters.engines", engine or settings.engine, "ENGINE")
+    chosen = config.Engine(name=engine) if engine else config.engine(settings)
+    orders: Engine = registry.leaf("modelworks.adapters.engines", chosen.name, "ENGINE")
     gate.check(settings.gate, tasks.find(settings.task))
     with _show.progress() as progress:
         _, executor = _project.executor(overrides, progress)
@@ -35,12 +39,24 @@ def work(
             return record
 
         try:
-            orders.run(plan, executor.done, execute)
+            orders.run(
+                Order(
+                    plan=plan, done=executor.done, execute=execute, project=executor.project, options=chosen.options,
+                    command=lambda name: _command(name, overrides),
+                )
+            )  # fmt: skip
         except GateFailed as error:
             progress.say(f"  {error.message}")
+        lifecycle.share_bundles(executor.project, executor.store)
     if not quiet:
         _closing(executor)
     return executor
+
+
+def _command(name: str, overrides: tuple[str, ...]) -> tuple[str, ...]:
+    """The command line that does a step as this run would."""
+    given = (part for override in overrides for part in ("--set", override))
+    return (sys.executable, "-m", "modelworks", "step", name, *given)
 
 
 def _summary(executor: Executor, record: Record) -> str:
@@ -89,7 +105,7 @@ def _closing(executor: Executor) -> None:
     if executor.done("gate"):
         click.echo(f"Report: {_project.relative(executor.path('gate') / 'report.html')}")
     if executor.done("release"):
-        facts = executor.store.record("release", executor.keys["release"]).facts
+        facts = executor.record("release").facts
         click.echo(f"Released: version {facts['version']} is the champion (bundle {facts['bundle'][:12]}).")
         click.echo("Next: modelworks serve")
 

@@ -8,6 +8,8 @@ import json
 import os
 import platform
 import shutil
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +66,41 @@ def _version(package: str) -> str:
     return importlib.metadata.version(names[0])
 
 
+def _systems(folder: Path, settings: Any) -> list[dict[str, str]]:
+    """What each outside system that the project names says of itself."""
+    from modelworks.contracts import deployment, objects
+    from modelworks.core import config, paths, registry
+
+    engine = config.engine(settings)
+    uri = settings.release.uri or f"sqlite:///{paths.home(folder) / 'mlflow.db'}"
+    asked = [
+        lambda: registry.leaf("modelworks.adapters.engines", engine.name, "ENGINE").check(engine.options),
+        lambda: registry.leaf("modelworks.adapters.registries", settings.release.registry, "REGISTRY").check(uri),
+    ]
+    if settings.store:
+        asked.append(lambda: objects.open_objects(settings.store).check())
+    for name in sorted({*settings.targets} & {*registry.names(deployment.PACKAGE)}):
+        asked.append(partial(_deployment, name, settings.targets[name]))
+    return [_asked(ask) for ask in asked]
+
+
+def _deployment(name: str, given: dict[str, Any]) -> Any:
+    from modelworks.contracts import deployment
+
+    system = deployment.find(name)
+    return system.check({**system.options, **{key: str(value) for key, value in given.items()}})
+
+
+def _asked(ask: Callable[[], Any]) -> dict[str, str]:
+    from modelworks.core.errors import ModelworksError
+
+    try:
+        found = ask()
+    except ModelworksError as error:
+        return _check("a system", "fault", error.message, error.hint)
+    return _check(found.what, found.state, found.seen, found.next)
+
+
 def _project() -> list[dict[str, Any]]:
     from modelworks.core import config, lock, paths
     from modelworks.core.errors import ConfigError, ModelworksError
@@ -77,7 +114,7 @@ def _project() -> list[dict[str, Any]]:
         pin = lock.read(folder).pin("champion")
     except ModelworksError as error:
         return [_check("project", "fault", str(error))]
-    checks = [_check("project", "ok", f"{settings.name} ({settings.task})")]
+    checks = [_check("project", "ok", f"{settings.name} ({settings.task})"), *_systems(folder, settings)]
     if pin is None:
         return [*checks, _check("champion", "note", "none yet", "modelworks run")]
     here = paths.bundle(folder, pin.bundle).is_dir()

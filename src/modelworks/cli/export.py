@@ -23,13 +23,18 @@ def command(
     """Write the files with which other systems run this project.
 
     Without TARGET the systems are listed. The same project gives the same bytes."""
+    from modelworks.cli import _targets
     from modelworks.contracts import target as contract
     from modelworks.core import config, registry
 
     if not targets:
         return _list([contract.find(name) for name in registry.names(contract.PACKAGE)], as_json)
     project = config.find_project()
-    made = [(target, _files(project, target, options)) for target in map(contract.find, targets)]
+    _targets.check_options(config.load_project(project))
+    made = [
+        (target, target.files(_targets.facts(project, target.name, target.options, options)))
+        for target in map(contract.find, targets)
+    ]
     folder = out or project
     states = {file.path: _state(folder / file.path, file) for _, files in made for file in files}
     if not check:
@@ -39,34 +44,6 @@ def command(
                 _write(folder / file.path, file)
     _tell(made, states, check, as_json)
     return int(check and any(state != "fresh" for state in states.values()))
-
-
-def _files(project: Path, target: Target, options: tuple[str, ...]) -> tuple[File, ...]:
-    import msgspec
-
-    from modelworks import __version__
-    from modelworks.contracts.target import Facts
-    from modelworks.core import config
-
-    settings = config.load_project(project)
-    facts = Facts(
-        name=settings.name, settings=msgspec.to_builtins(settings),
-        requirement=f"modelworks[train,data,luigi,mlflow]=={__version__}", options=_chosen(target, options),
-    )  # fmt: skip
-    return target.files(facts)
-
-
-def _chosen(target: Target, given: tuple[str, ...]) -> dict[str, str]:
-    """The target's options with the user's; a ConfigError for one that it does not have."""
-    from modelworks.core.errors import ConfigError
-
-    chosen = dict(target.options)
-    for text in given:
-        key, mark, value = text.partition("=")
-        if not mark or key not in chosen:
-            raise ConfigError(f"{target.name} has no such option", where="--set", seen=text, allowed=sorted(chosen))
-        chosen[key] = value
-    return chosen
 
 
 def _state(path: Path, file: File) -> str:

@@ -28,6 +28,7 @@ COMMANDS = {
     "starters": "List the bundles that answer without training; build or remove one.",
     "tasks": "List the tasks, or show one's contract.",
     "export": "Write the files with which other systems run this project.",
+    "deploy": "Put a release on another system: show what would change, do it, or undo it.",
     "gc": "Remove artifacts that nothing refers to.",
     "doctor": "Check the installation and the project.",
 }

@@ -49,20 +49,20 @@ def _settled(executor: Executor, name: str) -> bool:
         return executor.done(name)
     if not executor.done("gate"):
         return False
-    if not executor.store.record("gate", executor.keys["gate"]).facts["passed"]:
+    if not executor.record("gate").facts["passed"]:
         return True
-    bundle = executor.store.record("optimize", executor.keys["optimize"]).facts.get("bundle")
+    bundle = executor.record("optimize").facts.get("bundle")
     return executor.done(name) and any(pin.bundle == bundle for pin in lock.read(executor.project).releases)
 
 
 def _tell(executor: Executor, ran: list[str], judged: bool, as_json: bool) -> int:
     """Print the outcome; the exit code. `judged`: whether the gate was among the steps that were asked for."""
     known = judged and executor.done("gate")
-    verdict = executor.store.record("gate", executor.keys["gate"]).facts if known else None
+    verdict = executor.record("gate").facts if known else None
     passed = verdict is None or bool(verdict["passed"])
     if as_json:
         steps: dict[str, Any] = {
-            s.name: executor.store.record(s.name, executor.keys[s.name]).facts
+            s.name: executor.record(s.name).facts
             for s in executor.plan.steps if executor.done(s.name)
         }  # fmt: skip
         click.echo(json.dumps({"ran": ran, "passed": passed, "steps": steps}, ensure_ascii=False))

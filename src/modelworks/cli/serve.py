@@ -48,11 +48,12 @@ def _project() -> Path | None:
 
 
 def _source(bundle: str, folder: Path | None) -> Any:
-    from modelworks.cli._bundles import resolve
+    from modelworks.cli._bundles import brought, resolve
     from modelworks.core import lock
     from modelworks.serve.models import Source
 
-    if folder and bundle in lock.read(folder).channels:
+    if folder and (pin := lock.read(folder).pin(bundle)):
+        brought(folder, pin.bundle)
         return Source(project=folder, channel=bundle)
     return Source(path=resolve(bundle, folder))
 

@@ -18,6 +18,8 @@ def command(name: str, overrides: tuple[str, ...], force: bool, as_json: bool) -
     """Run one step of the plan (what engines call).
 
     Its inputs must be in the store. Exit code 1: the step is a release that the gate refused."""
+    from modelworks import lifecycle
+
     with _show.progress() as progress:
         _, executor = _project.executor(overrides, progress)
         executor.step(name)
@@ -25,6 +27,7 @@ def command(name: str, overrides: tuple[str, ...], force: bool, as_json: bool) -
             executor.force(name)
         hit = executor.done(name)
         record = executor.execute(name)
+        lifecycle.share_bundles(executor.project, executor.store)
     if as_json:
         click.echo(json.dumps({"step": name, "key": record.key, "hit": hit, "facts": record.facts}, ensure_ascii=False))
     else:

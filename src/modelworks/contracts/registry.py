@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from modelworks.contracts.check import Finding
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
@@ -32,3 +34,6 @@ class Registry(Protocol):
 
     def alias(self, uri: str, version: str, channel: str) -> None:
         """Point a channel at a version."""
+
+    def check(self, uri: str) -> Finding:
+        """Whether the registry can be reached and lets us write."""

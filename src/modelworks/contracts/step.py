@@ -7,13 +7,14 @@ key, same artifact. Engines only order `modelworks step NAME`; a step is complet
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from msgspec import Struct
 
+from modelworks.contracts.check import Finding
 from modelworks.core.progress import Progress, Silent
 
 Artifact = Literal["dataset", "checkpoint", "bundle", "report", "verdict", "release", "records"]
@@ -73,9 +74,35 @@ class Work:
     progress: Progress = field(default_factory=Silent)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What an engine is asked for: a plan to finish."""
+
+    plan: Plan
+    done: Callable[[str], bool]
+    """Whether a step's artifact is in the store."""
+    execute: Callable[[str], Any]
+    """Do a step in this process."""
+    command: Callable[[str], tuple[str, ...]]
+    """The command line that does a step in a process of its own, in the folder `project` (or a copy of it, where
+    `store` is one that machines share)."""
+    project: Path
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """`engine.options` of modelworks.yaml."""
+
+    def needs(self, name: str) -> tuple[str, ...]:
+        """The steps whose artifacts a step takes."""
+        step = self.plan.step(name)
+        return tuple(value.step for value in step.inputs.values() if isinstance(value, From)) if step else ()
+
+
 class Engine(Protocol):
     """A leaf `modelworks/adapters/engines/<name>.py` sets `ENGINE`: it orders a plan's steps."""
 
-    def run(self, plan: Plan, done: Any, execute: Any) -> None:
-        """Call `execute(step_name)` for every step for which `done(step_name)` is false, inputs first; stop at the
-        first failure and let its exception through."""
+    def run(self, order: Order) -> None:
+        """Do every step that is not done, inputs first, by `execute` or by running `command`; stop at the first
+        failure. An exception of `execute` goes through; a command that failed is a StepError with the end of what it
+        printed, or GateFailed where it ended with 1."""
+
+    def check(self, options: Mapping[str, Any]) -> Finding:
+        """Whether the engine can be used now."""

@@ -110,6 +110,14 @@ class Release(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Private key (PEM, EC P-256) that signs released bundles; not signed when empty."""
 
 
+class Engine(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What orders the steps: the short form is its name alone."""
+
+    name: str = "luigi"
+    options: dict[str, Any] = {}
+    """Options of the engine (docs/systems has a page for each)."""
+
+
 class Project(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The whole of `modelworks.yaml`."""
 
@@ -123,7 +131,18 @@ class Project(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Metric -> condition (`">= 0.40"`), `champion: no worse`, `margin`, `slices`."""
     serve: Serve = Serve()
     release: Release = Release()
-    engine: str = "luigi"
+    engine: str | Engine = "luigi"
+    """`luigi`, `plain`, `ray`…, or `{name: …, options: {…}}`."""
+    store: str = ""
+    """Where machines share artifacts: `s3://bucket/prefix`, `gs://…`, `az://…`, `file:///folder`; this one's disk alone
+    when empty."""
+    targets: dict[str, dict[str, Any]] = {}
+    """Target of `export` and `deploy` -> its options (`--set` overrides them)."""
+
+
+def engine(settings: Project) -> Engine:
+    """The project's engine in its long form."""
+    return settings.engine if isinstance(settings.engine, Engine) else Engine(name=settings.engine)
 
 
 def seconds(text: str, where: str = "") -> float:

@@ -21,9 +21,9 @@ from modelworks.pipeline.store import Record, Store
 class Executor:
     """Runs the steps of one plan against one project's store. Steps may be executed by many processes at once."""
 
-    def __init__(self, project: Path, plan: Plan, progress: Progress | None = None) -> None:
+    def __init__(self, project: Path, plan: Plan, progress: Progress | None = None, store: Store | None = None) -> None:
         self.project, self.plan = project, plan
-        self.store = Store(paths.store(project))
+        self.store = store or Store(paths.store(project))
         self.keys = all_keys(plan)
         self.progress = progress or Silent()
 
@@ -31,24 +31,30 @@ class Executor:
         """Whether the store has this step's artifact."""
         return self.store.has(name, self.keys[name])
 
+    def record(self, name: str) -> Record:
+        """The record of a step that is done."""
+        return self.store.record(name, self.keys[name])
+
     def execute(self, name: str) -> Record:
         """The record of the step's artifact, made now unless the store has it."""
         step, key = self.step(name), self.keys[name]
         if self.store.has(name, key):
             return self.store.record(name, key)
         with self.store.claim(name, key):
-            if self.store.has(name, key):  # another process made it while this one waited
-                return self.store.record(name, key)
-            return self._make(step, key)
+            if not self.store.here(name, key) and not self.store.has(name, key):  # else another process made it
+                self._make(step, key)
+            if self.store.here(name, key):  # made by a run whose upload failed, too
+                self.store.share(name, key)
+            return self.store.record(name, key)
 
     def force(self, name: str) -> None:
         """Forget the step's artifact, so that it is made again."""
         with self.store.claim(name, self.keys[name]):
-            self.store.remove(name, self.keys[name])
+            self.store.forget(name, self.keys[name])
 
     def path(self, name: str) -> Path:
-        """The step's artifact folder."""
-        return self.store.path(name, self.keys[name])
+        """The step's artifact folder, fetched if another machine made it."""
+        return self.store.fetch(name, self.keys[name])
 
     def step(self, name: str) -> Step:
         """The step of a name, or a StepError with the nearest one."""
@@ -57,7 +63,7 @@ class Executor:
             raise StepError(f"there is no step {name!r}", seen=name, allowed=[s.name for s in self.plan.steps])
         return step
 
-    def _make(self, step: Step, key: str) -> Record:
+    def _make(self, step: Step, key: str) -> None:
         inputs = self._inputs(step)
         workspace = self.store.workspace(step.name, key)
         work = Work(
@@ -82,7 +88,6 @@ class Executor:
             made=datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds"),
         )
         self.store.commit(workspace, record)
-        return record
 
     def _inputs(self, step: Step) -> dict[str, Path]:
         found: dict[str, Path] = {}

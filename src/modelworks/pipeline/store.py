@@ -2,6 +2,9 @@
 
 Work is done in `<root>/tmp/` and renamed. A per-key lock keeps two runs from doing the same work at once; the kernel
 drops it when a process dies. What a killed step had in its scratch folder is handed to the next try.
+
+With a `remote`, other machines' artifacts count as here and are fetched when they are read; what was made here is
+shared after it was committed here, so that a remote that fails costs no work.
 """
 
 from __future__ import annotations
@@ -17,8 +20,12 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from modelworks.core import files
+from modelworks.contracts.objects import open_objects
+from modelworks.core import files, paths
 from modelworks.core.errors import StoreError
+from modelworks.core.hashing import digest
+from modelworks.core.progress import Progress
+from modelworks.pipeline.remote import Remote
 
 RECORD = "artifact.json"
 
@@ -38,23 +45,56 @@ class Record(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """UTC time, ISO 8601; not part of any identity."""
 
 
+def open_store(project: Path, uri: str = "", progress: Progress | None = None) -> Store:
+    """The store of a project; `uri` names the place that machines share, if there is one."""
+    remote = Remote(open_objects(uri), progress) if uri else None
+    return Store(paths.store(project), remote, digest("remote", uri)[:12])
+
+
 class Store:
     """Artifacts of one project."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    def __init__(self, root: Path, remote: Remote | None = None, mark: str = "") -> None:
+        self.root, self.remote = root, remote
+        self._shared = root / "shared" / mark
 
     def path(self, step: str, key: str) -> Path:
-        """Where the artifact is, or would be."""
+        """Where the artifact is on this machine, or would be."""
         return self.root / step / key
 
-    def has(self, step: str, key: str) -> bool:
-        """Whether the artifact is complete."""
+    def here(self, step: str, key: str) -> bool:
+        """Whether the artifact is complete on this machine."""
         return (self.path(step, key) / RECORD).is_file()
+
+    def has(self, step: str, key: str) -> bool:
+        """Whether the artifact is complete, here (and shared, where it is to be shared) or on the remote."""
+        if self.here(step, key):
+            return self.remote is None or self._mark(step, key).exists()
+        return self.remote is not None and self.remote.has(step, key)
+
+    def share(self, step: str, key: str, folder: Path | None = None) -> None:
+        """Put an artifact of this machine, or another folder that never changes, where other machines find it; nothing
+        to do without a remote."""
+        if self.remote is not None and not self._mark(step, key).exists():
+            self.remote.push(folder or self.path(step, key), step, key)
+            files.write_bytes(self._mark(step, key), b"")
+
+    def fetch(self, step: str, key: str, folder: Path | None = None) -> Path:
+        """The folder of what `share` was given, fetched now if only the remote has it."""
+        place = folder or self.path(step, key)
+        if self.remote is not None and not place.is_dir():
+            with files.locked(self.root / "locks" / f"fetch-{step}-{key}"):
+                if not place.is_dir() and self.remote.has(step, key):
+                    self.remote.pull(step, key, place, self.root / "tmp" / f"fetch-{step}-{key}")
+                    files.write_bytes(self._mark(step, key), b"")
+        return place
+
+    def _mark(self, step: str, key: str) -> Path:
+        return self._shared / f"{step}-{key}"
 
     def record(self, step: str, key: str) -> Record:
         """What is known of an artifact."""
-        path = self.path(step, key) / RECORD
+        path = self.fetch(step, key) / RECORD
         try:
             return msgspec.json.decode(path.read_bytes(), type=Record)
         except (OSError, msgspec.MsgspecError) as error:
@@ -96,8 +136,15 @@ class Store:
         shutil.rmtree(self.root / "scratch" / f"{record.step}-{record.key}", ignore_errors=True)
         return final
 
+    def forget(self, step: str, key: str) -> None:
+        """Remove an artifact here and on the remote, so that it is made again."""
+        if self.remote is not None:
+            self.remote.forget(step, key)
+        self.remove(step, key)
+
     def remove(self, step: str, key: str) -> None:
-        """Forget an artifact: renamed away first, so that no reader sees half of it."""
+        """Remove an artifact from this machine: renamed away first, so that no reader sees half of it."""
+        self._mark(step, key).unlink(missing_ok=True)
         path = self.path(step, key)
         if path.exists():
             grave = self.root / "tmp" / f"gone-{step}-{key}-{os.getpid()}-{time.monotonic_ns()}"
@@ -112,7 +159,7 @@ class Store:
         gone = []
         for path in sorted(self.root.glob(f"*/*/{RECORD}")):
             step, key = path.parent.parent.name, path.parent.name
-            if (step, key) in keep or step in ("tmp", "scratch", "locks"):
+            if (step, key) in keep or step in ("tmp", "scratch", "locks", "shared"):
                 continue
             with self.claim(step, key):
                 gone.append((step, key, sum(f.stat().st_size for f in path.parent.rglob("*") if f.is_file())))
@@ -125,7 +172,7 @@ class Store:
         todo = list(live)
         while todo:
             step, key = todo.pop()
-            if (step, key) in keep or not self.has(step, key):
+            if (step, key) in keep or not self.here(step, key):
                 continue
             keep.add((step, key))
             used = set(self.record(step, key).inputs.values())

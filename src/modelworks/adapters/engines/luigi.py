@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import Any
 
-from modelworks.contracts.step import External, Plan
+from modelworks.contracts.check import Finding
+from modelworks.contracts.step import Order
 from modelworks.core.errors import StepError
 
 
 class Luigi:
     """Orders steps with Luigi's local scheduler; no server, no second process."""
 
-    def run(self, plan: Plan, done: Callable[[str], bool], execute: Callable[[str], Any]) -> None:
+    def run(self, order: Order) -> None:
         import luigi
 
         failures: list[BaseException] = []
@@ -22,26 +23,27 @@ class Luigi:
             name = luigi.Parameter()
 
             def requires(self) -> list[luigi.Task]:
-                step = plan.step(self.name)
-                inputs = step.inputs.values() if step else ()
-                return [Node(name=value.step) for value in inputs if not isinstance(value, External)]
+                return [Node(name=name) for name in order.needs(self.name)]
 
             def complete(self) -> bool:
-                return done(self.name)
+                return order.done(self.name)
 
             def run(self) -> None:
                 try:
-                    execute(self.name)
+                    order.execute(self.name)
                 except BaseException as error:
                     failures.append(error)
                     raise
 
         logging.getLogger("luigi-interface").setLevel(logging.CRITICAL)
-        luigi.build([Node(name=step.name) for step in plan.steps], **_QUIET)
+        luigi.build([Node(name=step.name) for step in order.plan.steps], **_QUIET)
         if failures:
             raise failures[0]
-        if missing := [step.name for step in plan.steps if not done(step.name)]:
+        if missing := [step.name for step in order.plan.steps if not order.done(step.name)]:
             raise StepError("Luigi ended before these steps", seen=missing)
+
+    def check(self, options: Mapping[str, Any]) -> Finding:
+        return Finding("engine luigi", "ok", "in this process")
 
 
 _QUIET = {"local_scheduler": True, "workers": 1, "no_lock": True, "log_level": "CRITICAL"}

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import Any
 
-from modelworks.contracts.step import Plan
+from modelworks.contracts.check import Finding
+from modelworks.contracts.step import Order
 
 
 class Plain:
     """The simplest engine."""
 
-    def run(self, plan: Plan, done: Callable[[str], bool], execute: Callable[[str], Any]) -> None:
-        for step in plan.steps:
-            if not done(step.name):
-                execute(step.name)
+    def run(self, order: Order) -> None:
+        for step in order.plan.steps:
+            if not order.done(step.name):
+                order.execute(step.name)
+
+    def check(self, options: Mapping[str, Any]) -> Finding:
+        return Finding("engine plain", "ok", "in this process")
 
 
 ENGINE = Plain()

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from modelworks.contracts.check import Finding
 from modelworks.contracts.registry import Run
 
 PREFIX = "modelworks."
@@ -48,6 +49,14 @@ class MLflow:
     def alias(self, uri: str, version: str, channel: str) -> None:
         name, _, number = version.removeprefix("mlflow:").rpartition("/")
         _client(uri).set_registered_model_alias(name, channel, number)
+
+    def check(self, uri: str) -> Finding:
+        what = f"registry {uri}"
+        try:
+            _client(uri).search_registered_models(max_results=1)
+        except Exception as error:  # the client raises what its transport does
+            return Finding(what, "fault", f"{type(error).__name__}: {error}"[:300], "see docs/systems/mlflow.md")
+        return Finding(what, "ok", "reachable")
 
 
 def _client(uri: str) -> Any:

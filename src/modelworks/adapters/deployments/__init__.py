@@ -1,0 +1,1 @@
+"""Systems on which a release is put. One file a system."""

@@ -1,0 +1,1 @@
+"""Places where machines share artifacts. One file a scheme."""

@@ -1,0 +1,62 @@
+"""What `export` and `deploy` tell a target of the project: facts, options, the files it would write."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from modelworks import __version__
+from modelworks.contracts import target as contract
+from modelworks.contracts.target import Facts, File
+from modelworks.core import config, registry
+from modelworks.core.errors import ConfigError
+
+
+def facts(project: Path, name: str, defaults: Mapping[str, str], given: tuple[str, ...] = ()) -> Facts:
+    """The facts of a project for one target: its options are the defaults, then modelworks.yaml's, then `given`."""
+    settings = config.load_project(project)
+    return Facts(
+        name=settings.name, settings=msgspec.to_builtins(settings),
+        requirement=f"modelworks[train,data,luigi,mlflow]=={__version__}",
+        options=_options(name, defaults, settings.targets.get(name, {}), given),
+    )  # fmt: skip
+
+
+def files(project: Path, name: str, given: tuple[str, ...] = ()) -> tuple[File, ...]:
+    """The files that the target of a name writes; none when there is no such target."""
+    if name not in registry.names(contract.PACKAGE):
+        return ()
+    target = contract.find(name)
+    known = tuple(text for text in given if text.partition("=")[0] in target.options)
+    return target.files(facts(project, name, target.options, known))
+
+
+def _options(
+    name: str, defaults: Mapping[str, str], configured: Mapping[str, object], given: tuple[str, ...]
+) -> dict[str, str]:
+    chosen = dict(defaults)
+    chosen.update({key: str(value) for key, value in configured.items() if key in defaults})
+    for text in given:
+        key, mark, value = text.partition("=")
+        if not mark or key not in chosen:
+            raise ConfigError(f"{name} has no such option", where="--set", seen=text, allowed=sorted(chosen))
+        chosen[key] = value
+    return chosen
+
+
+def check_options(settings: config.Project) -> None:
+    """Refuse an option of `targets:` that neither the target nor the deployment of that name has."""
+    from modelworks.contracts import deployment
+
+    for name, given in settings.targets.items():
+        allowed: set[str] = set()
+        if name in registry.names(contract.PACKAGE):
+            allowed |= set(contract.find(name).options)
+        if name in registry.names(deployment.PACKAGE):
+            allowed |= set(deployment.find(name).options)
+        for key in given:
+            if key not in allowed:
+                where = f"{config.FILE} (targets.{name})"
+                raise ConfigError(f"{name} has no such option", where=where, seen=key, allowed=sorted(allowed))
