@@ -91,4 +91,7 @@ _EXTRAS = {
     "llguidance": "generation",
     "llama_cpp": "gguf",
     "snowballstemmer": "search",
+    "boto3": "s3",
+    "google": "gcs",
+    "azure": "azure-blob",
 }
