@@ -6,32 +6,10 @@ import pytest
 from planted_plans import diamond, run, step
 
 from modelworks.contracts.step import Plan
-from modelworks.core import registry
 from modelworks.core.errors import StepError
 from modelworks.pipeline import explain
 from modelworks.pipeline.execute import Executor
 from modelworks.pipeline.keys import all_keys
-
-ENGINES = registry.names("modelworks.adapters.engines")
-
-
-@pytest.mark.parametrize("engine", ENGINES)
-def test_only_what_changed_runs(project: Path, engine: str) -> None:
-    assert sorted(run(project, diamond(), engine)) == ["a", "b", "c", "d"]
-    assert run(project, diamond(), engine) == []
-    assert run(project, diamond(b={"add": 2}), engine) == ["b", "d"]
-    assert sorted(run(project, diamond(a={"digest": "other"}), engine)) == ["a", "b", "c", "d"]
-    assert run(project, diamond(), engine) == []
-
-
-@pytest.mark.parametrize("engine", ENGINES)
-def test_a_failure_stops_and_nothing_half_done_is_seen(project: Path, engine: str) -> None:
-    plan = Plan(steps=(step("a"), step("b", "a", run="fail"), step("c", "b")))
-    with pytest.raises(RuntimeError, match="planted"):
-        run(project, plan, engine)
-    executor = Executor(project, plan)
-    assert [executor.done(n) for n in "abc"] == [True, False, False]
-    assert not executor.path("b").exists()
 
 
 def test_full_disk_says_what_to_do(project: Path) -> None:

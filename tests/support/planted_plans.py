@@ -2,6 +2,9 @@
 
 import sys
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from modelworks.contracts.step import External, From, Order, Plan, Step
 from modelworks.core import registry
@@ -23,16 +26,37 @@ def diamond(**changed: dict) -> Plan:
     )  # fmt: skip
 
 
-def run(project: Path, plan: Plan, engine: str = "plain", store: Store | None = None) -> list[str]:
+COMMAND = """
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import msgspec
+from modelworks.contracts.step import Plan
+from modelworks.core.errors import GateFailed
+from modelworks.pipeline.execute import Executor
+plan = msgspec.json.decode(Path("plan.json").read_bytes(), type=Plan)
+try:
+    Executor(Path.cwd(), plan).execute(sys.argv[1])
+except GateFailed as error:
+    print(error)
+    sys.exit(1)
+"""
+
+
+def run(
+    project: Path, plan: Plan, engine: str = "plain", store: Store | None = None, options: dict[str, Any] | None = None
+) -> list[str]:
     """Steps that really ran."""
     diary = project / "diary"
     diary.write_text("")
+    (project / "plan.json").write_bytes(msgspec.json.encode(plan))
     executor = Executor(project, plan, store=store)
     registry.leaf("modelworks.adapters.engines", engine, "ENGINE").run(
-        Order(plan=plan, done=executor.done, execute=executor.execute, command=command, project=project)
-    )
+        Order(
+            plan=plan, done=executor.done, execute=executor.execute, project=project, options=options or {},
+            command=lambda name: (sys.executable, "-c", COMMAND, name),
+        )
+    )  # fmt: skip
     return diary.read_text().split()
-
-
-def command(name: str) -> tuple[str, ...]:
-    return (sys.executable, "-c", f"raise SystemExit('{name} is not run by its command here')")

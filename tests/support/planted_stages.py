@@ -5,6 +5,7 @@ import signal
 import time
 
 from modelworks.contracts.step import Work
+from modelworks.core.errors import GateFailed
 
 
 def count(work: Work) -> dict:
@@ -21,12 +22,25 @@ def fail(work: Work) -> dict:
     raise RuntimeError("planted")
 
 
+def refuse(work: Work) -> dict:
+    raise GateFailed("planted: no")
+
+
 def full(work: Work) -> dict:
     raise OSError(28, "No space left on device")
 
 
 def slow(work: Work) -> dict:
     time.sleep(0.5)
+    return count(work)
+
+
+def slow_once(work: Work) -> dict:
+    """Takes very long the first time, and says so with its parent's process id; then it is quick."""
+    mark = work.project / "slow_began"
+    if not mark.exists():
+        mark.write_text(str(os.getppid()))
+        time.sleep(600)
     return count(work)
 
 

@@ -92,6 +92,7 @@ _EXTRAS = {
     "llama_cpp": "gguf",
     "snowballstemmer": "search",
     "boto3": "s3",
+    "ray": "ray",
     "google": "gcs",
     "azure": "azure-blob",
 }

@@ -7,12 +7,15 @@ from typing import Any
 
 from modelworks.contracts.check import Finding
 from modelworks.contracts.step import Order
+from modelworks.core.errors import ConfigError
 
 
 class Plain:
     """The simplest engine."""
 
     def run(self, order: Order) -> None:
+        if order.options:
+            raise ConfigError("plain has no such option", where="engine.options", seen=sorted(order.options))
         for step in order.plan.steps:
             if not order.done(step.name):
                 order.execute(step.name)
