@@ -48,7 +48,7 @@ def measure(inputs: Iterable[Kind], predictions: Iterable[Kind]) -> Profile:
         labels.update(found)
         sizes.append(value.size())
         items.append(len(found))
-        scores.extend(_scores(answer))
+        scores.extend(scores_of(answer))
     return Profile(
         examples=len(sizes), size=_quantiles(sizes), labels=dict(sorted(labels.items())),
         score=_quantiles(scores), items=_quantiles(items),
@@ -71,8 +71,8 @@ def read(folder: Path) -> Profile | None:
         raise BundleError(f"the profile is damaged: {error}", where=str(path)) from error
 
 
-def _scores(answer: Any) -> list[float]:
-    """The score of an answer, or of each thing it lists."""
+def scores_of(answer: Any) -> list[float]:
+    """The score of an answer, or of each thing it lists; none where it has none."""
     if isinstance(answer, Struct) and hasattr(answer, "score"):
         return [float(answer.score)]
     lists = [getattr(answer, name) for name in answer.__struct_fields__]

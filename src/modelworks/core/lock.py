@@ -27,6 +27,8 @@ class Pin(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     baseline: str | None = None
     """Bundle id of the champion that the gate compared it with."""
     scores: dict[str, float] = {}
+    intervals: dict[str, tuple[float, float]] = {}
+    """Metric -> (low, high) of its score in the release's report."""
     dataset: str = ""
     registry: str = ""
     """Name of the version in the registry, as `mlflow:incidents/3`."""

@@ -96,6 +96,8 @@ class Answers(Kind, frozen=True):
     """Prediction: the best answer, and all candidates best first. "No answer" is the candidate without a text: it is
     always among them, so its score is always known."""
 
+    chances: ClassVar[bool] = True
+
     answer: str
     score: float
     start: int

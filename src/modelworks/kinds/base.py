@@ -48,6 +48,9 @@ class Kind(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """As a target: how many different labels a training split must have to be learnt from."""
     open_labels: ClassVar[bool] = False
     """As a target: whether dev and test may hold labels that training never sees (values of features, say)."""
+    chances: ClassVar[bool] = False
+    """As a prediction: whether its scores are the chances that what it says is right, so that their mean estimates the
+    share that is right."""
 
     def check(self) -> None:
         """Raise ValueError, in a sentence, when the value contradicts itself."""

@@ -49,6 +49,8 @@ class Scored(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Labels(Kind, frozen=True):
     """Every class with its probability, best first; `label` and `score` repeat the best."""
 
+    chances: ClassVar[bool] = True
+
     label: str
     score: float
     labels_: tuple[Scored, ...] = msgspec.field(name="labels")

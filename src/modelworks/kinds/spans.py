@@ -126,6 +126,8 @@ class Entity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Entities(Kind, frozen=True):
     """Prediction: found spans in order of their start, not overlapping."""
 
+    chances: ClassVar[bool] = True
+
     entities: tuple[Entity, ...]
 
     def labels(self) -> Iterable[str]:

@@ -89,6 +89,8 @@ class TaggedToken(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Tagged(Kind, frozen=True):
     """Prediction: every token of a text with its tag, in order."""
 
+    chances: ClassVar[bool] = True
+
     tokens: tuple[TaggedToken, ...]
 
     def labels(self) -> Iterable[str]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from modelworks.core.errors import ModelworksError, RequestError
 from modelworks.kinds import Kind
-from modelworks.serve import events, openai, openapi, typed, v2
+from modelworks.serve import events, openai, openapi, released, typed, v2
 from modelworks.serve.answer import error_response, json_response
 from modelworks.serve.engine import Answer, Timing
 from modelworks.serve.message import EVENTS, Pending, Request, Response
@@ -162,6 +162,7 @@ class App:
     ) -> Pending[Response]:
         def answer(found: Answer) -> Response:
             response = respond(found.predictions)
+            served.monitor.see(inputs, found.predictions)
             if request.asks("timing"):
                 response.headers["server-timing"] = server_timing(found.timing)
             if self.records is not None:
@@ -172,6 +173,7 @@ class App:
 
     def _stream(self, request: Request, served: Served, value: Kind, writer: events.Writer) -> Pending[Response]:
         def ended(prediction: Kind) -> None:
+            served.monitor.see([value], [prediction])
             if self.records is not None:
                 self._record(request, served, [value], [prediction])
 
@@ -210,15 +212,16 @@ class App:
         }  # fmt: skip
         gauges = {
             "inputs_in_flight": float(self.models.outstanding()),
+            "inputs_most": float(served.most),
             "streams": float(served.streams.outstanding),
             "connections": float(self.connections()),
             "records_dropped": float(self.records.dropped if self.records else 0),
             "newest_bundle_serves": float(not self.models.problem),
         }
         faults = {str(status): count for status, count in self.faults.items()}
-        return Response(
-            exposition(self.stats, gauges, info, faults), media_type="text/plain; version=0.0.4; charset=utf-8"
-        )
+        levels = (*released.levels(served.pin), *served.monitor.levels())
+        text = exposition(self.stats, gauges, info, faults, levels)
+        return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
     def _root(self, request: Request) -> Response:
         return Response(status=302, headers={"location": "/docs"})

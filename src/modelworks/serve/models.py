@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 from modelworks.core import config, lock, paths
 from modelworks.core.errors import BundleError, ConfigError
+from modelworks.core.lock import Pin
 from modelworks.kinds import Kind
 from modelworks.serve.engine import Answer, Engine
 from modelworks.serve.measure import plan_for
 from modelworks.serve.message import Pending
+from modelworks.serve.monitor import Monitor
 from modelworks.serve.stats import Stats
 from modelworks.serve.streams import Streams, in_pieces
 
@@ -36,8 +38,14 @@ class Served:
     predictor: Predictor
     engine: Engine
     streams: Streams
-    version: str
-    """Number of the release when it came from a channel, else the start of the bundle's id."""
+    monitor: Monitor
+    pin: Pin | None = None
+    """The release, when it came from a channel."""
+
+    @property
+    def version(self) -> str:
+        """Number of the release when it came from a channel, else the start of the bundle's id."""
+        return str(self.pin.version) if self.pin else str(self.manifest.id[:12])
 
     @property
     def manifest(self) -> Any:
@@ -53,6 +61,11 @@ class Served:
         """Inputs admitted and not yet answered."""
         return self.engine.outstanding + self.streams.outstanding
 
+    @property
+    def most(self) -> int:
+        """Inputs that may be outstanding."""
+        return self.streams.most if in_pieces(self.manifest.program) else self.engine.plan.queue
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -64,17 +77,17 @@ class Source:
     attach: Mapping[str, Path] = field(default_factory=dict)
     """Resource -> folder of the collection that the bundle searches."""
 
-    def find(self) -> tuple[Path, str, str]:
-        """(path, bundle id or "", version or ""): what should be served now."""
+    def find(self) -> tuple[Path, Pin | None]:
+        """(path, the release or None): what should be served now."""
         if self.path is not None:
-            return self.path, "", ""
+            return self.path, None
         project = self.project or Path()
         pin = lock.read(project).pin(self.channel)
         if pin is None:
             raise ConfigError(
                 f"the project has no {self.channel!r} yet", where=str(project / lock.FILE), hint="modelworks run"
             )
-        return paths.bundle(project, pin.bundle), pin.bundle, str(pin.version)
+        return paths.bundle(project, pin.bundle), pin
 
 
 class Models:
@@ -89,26 +102,27 @@ class Models:
         self._opening: threading.Thread | None = None
         self.current = self._serve(*self._open())
 
-    def _open(self) -> tuple[Predictor, Any, str]:
-        from modelworks.bundle import Predictor, open_manifest
+    def _open(self) -> tuple[Predictor, Any, Monitor, Pin | None]:
+        from modelworks.bundle import Predictor, open_manifest, profile
 
-        path, expected, version = self.source.find()
+        path, pin = self.source.find()
         # Lanes are the threads of a model that answers at once; one that writes needs its own.
         threads = None if in_pieces(open_manifest(path).program) else 1
         predictor = Predictor.open(path, threads=threads, attach=self.source.attach)
-        if expected and predictor.manifest.id != expected:
+        if pin is not None and predictor.manifest.id != pin.bundle:
             raise BundleError("not the bundle that the channel names", where=str(path), seen=predictor.manifest.id)
-        return predictor, plan_for(predictor, self.settings), version or predictor.manifest.id[:12]
+        return predictor, plan_for(predictor, self.settings), Monitor(profile.read(predictor.folder)), pin
 
-    def _serve(self, predictor: Predictor, plan: Any, version: str) -> Served:
+    def _serve(self, predictor: Predictor, plan: Any, monitor: Monitor, pin: Pin | None) -> Served:
         streams = Streams(predictor, self.settings.streams, self.stats.stream)
-        return Served(predictor, Engine(predictor, plan, self.stats.batch), streams, version)
+        return Served(predictor, Engine(predictor, plan, self.stats.batch), streams, monitor, pin)
 
     def tick(self) -> None:
-        """Enforce deadlines; call a few times a second."""
+        """Enforce deadlines, look at answers; call a few times a second."""
         self._retired = [served for served in self._retired if served.outstanding]
         for served in (self.current, *self._retired):
             served.engine.tick()
+            served.monitor.tick()
 
     def outstanding(self) -> int:
         """Inputs admitted and not yet answered."""
@@ -133,7 +147,8 @@ class Models:
 
     def _exchange(self, call_soon: Callable[..., Any]) -> None:
         try:
-            if self.source.find()[1] == self.current.manifest.id:
+            pin = self.source.find()[1]
+            if pin is not None and pin.bundle == self.current.manifest.id:
                 call_soon(self._keep, "")
                 return
             opened = self._open()
@@ -148,10 +163,10 @@ class Models:
         if problem:
             self.stats.swaps["failed"] += 1
 
-    def _swap(self, predictor: Predictor, plan: Any, version: str) -> None:
-        old, self.current = self.current, self._serve(predictor, plan, version)
+    def _swap(self, predictor: Predictor, plan: Any, monitor: Monitor, pin: Pin | None) -> None:
+        old, self.current = self.current, self._serve(predictor, plan, monitor, pin)
         self.problem = ""
         self.stats.swaps["done"] += 1
         old.engine.close()
         self._retired.append(old)
-        log.info("now serving %s (version %s)", predictor.manifest.id[:12], version)
+        log.info("now serving %s (version %s)", predictor.manifest.id[:12], self.current.version)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from itertools import groupby
+from typing import Any, NamedTuple
 
 from modelworks.serve.engine import Timing
 from modelworks.serve.streams import Flow
@@ -37,6 +38,15 @@ class Histogram:
             total += count
             out.append((bound, float(total)))
         return out
+
+
+class Level(NamedTuple):
+    """A gauge that is read when somebody asks; `modelworks_` is put before its name."""
+
+    name: str
+    words: str
+    value: float
+    labels: Mapping[str, str] = {}
 
 
 class Stats:
@@ -84,12 +94,16 @@ class Stats:
 REASONS = {413: "too large", 429: "queue full", 503: "deadline"}
 
 
-def exposition(stats: Stats, gauges: Mapping[str, float], info: Mapping[str, str], faults: Mapping[str, int]) -> bytes:
-    """Prometheus' text format: the stats, gauges read now, the model's info, and requests refused unread."""
+def exposition(
+    stats: Stats, gauges: Mapping[str, float], info: Mapping[str, str], faults: Mapping[str, int],
+    levels: Iterable[Level] = (),
+) -> bytes:  # fmt: skip
+    """Prometheus' text format: the stats, gauges read now, the model's info, requests refused unread, and levels."""
     from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 
     registry = CollectorRegistry()
-    registry.register(_Collector(lambda: _families(stats, gauges, info, faults)))
+    read = list(levels)
+    registry.register(_Collector(lambda: (*_families(stats, gauges, info, faults), *_levels(read))))
     ProcessCollector(registry=registry)
     return generate_latest(registry)
 
@@ -97,6 +111,17 @@ def exposition(stats: Stats, gauges: Mapping[str, float], info: Mapping[str, str
 class _Collector:
     def __init__(self, collect: Callable[[], Iterable[Any]]) -> None:
         self.collect = collect
+
+
+def _levels(levels: list[Level]) -> Iterator[Any]:
+    from prometheus_client.core import GaugeMetricFamily
+
+    for name, group in groupby(sorted(levels, key=lambda level: level.name), key=lambda level: level.name):
+        same = list(group)
+        family = GaugeMetricFamily(f"modelworks_{name}", same[0].words, labels=list(same[0].labels))
+        for level in same:
+            family.add_metric(list(level.labels.values()), level.value)
+        yield family
 
 
 def _families(

@@ -67,9 +67,14 @@ def _pin(work: Work, bundle_id: str) -> Pin:
     return Pin(
         bundle=bundle_id, version=0, baseline=work.params["baseline"],
         scores={name: score["value"] for name, score in report["scores"].items() if score["value"] is not None},
+        intervals={name: (score["low"], score["high"]) for name, score in report["scores"].items() if _bounded(score)},
         dataset=report["dataset"],
         released=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     )  # fmt: skip
+
+
+def _bounded(score: dict[str, Any]) -> bool:
+    return score.get("low") is not None and score.get("high") is not None
 
 
 def _entry(work: Work, verdict: dict[str, Any], bundle_id: str | None) -> outbox.Entry:
