@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from modelworks.bundle import Draft, Interpreter, Limits, open_resources, record_selftest, write
+from modelworks.bundle import Draft, Interpreter, Limits, open_resources, record_profile, record_selftest, write
 from modelworks.bundle.engines.onnx import ENGINE
 from modelworks.contracts.family import Graph, Resource
 from modelworks.contracts.program import Call, Program
@@ -29,10 +30,11 @@ def _graph(path: Path, inputs, nodes, weights, classes: int = 3) -> None:
 
 
 def make_text_bundle(
-    folder: Path, *, seed: int = 0, name: str = "tiny", limit: int = 2_000_000, selftest: bool = True
-) -> Path:
+    folder: Path, *, seed: int = 0, name: str = "tiny", limit: int = 2_000_000, selftest: bool = True,
+    profiled: Sequence[str] = (),
+) -> Path:  # fmt: skip
     """A text bundle; another seed gives other weights, so other answers and another id. A server runs one without a
-    self-test in lanes, since it has nothing to time it with."""
+    self-test in lanes, since it has nothing to time it with. `profiled`: texts that its profile is taken from."""
     from onnx import TensorProto, helper
     from tokenizers import Tokenizer, models, pre_tokenizers
 
@@ -81,11 +83,11 @@ def make_text_bundle(
         limits=Limits(max_characters=limit),
     )  # fmt: skip
     inputs = [Text("a good film"), Text("bad"), Text("the plot was not very dull and the actor fine"), Text("")]
-    _sealed(folder, draft, inputs if selftest else [])
+    _sealed(folder, draft, inputs if selftest else [], [Text(text) for text in profiled])
     return folder
 
 
-def _sealed(folder: Path, draft: Draft, inputs: list) -> None:
+def _sealed(folder: Path, draft: Draft, inputs: list, profiled: Sequence = ()) -> None:
     """Write the bundle with a self-test of its own answers."""
     resources = open_resources(folder, draft.resources)
     graphs = {graph.name: ENGINE(folder / graph.file, graph, draft.runtime) for graph in draft.graphs}
@@ -94,6 +96,8 @@ def _sealed(folder: Path, draft: Draft, inputs: list) -> None:
     ).run
     if inputs:
         record_selftest(folder, inputs, [run([value])[0] for value in inputs])
+    if profiled:
+        record_profile(folder, profiled, run(profiled))
     write(folder, draft)
 
 

@@ -1,151 +1,121 @@
 """Exported Prometheus files on the real programs: promtool judges the rules, Prometheus scrapes a running server, and
-Alertmanager takes an alert to a webhook when the server goes away. Debian: prometheus, prometheus-alertmanager."""
+Alertmanager takes alerts to a webhook: when what comes in drifts, and when the server goes away."""
 
 from __future__ import annotations
 
-import http.server
-import json
-import shutil
-import socket
+import random
+import re
 import subprocess
-import sys
-import threading
-import time
-import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import outside
 import pytest
+import yaml
 from click.testing import CliRunner
-from tiny_bundles import make_text_bundle
+from tiny_bundles import WORDS, make_text_bundle
+from watching import alertmanager, ask, model, predict, prometheus, webhook, within
 
-from modelworks.cli.main import group
+from modelworks.cli.main import COMMANDS, group
+from modelworks.contracts import target as targets
+from modelworks.contracts.target import Facts
+from modelworks.core.errors import ConfigError
 
-pytestmark = [
-    pytest.mark.systems,
-    pytest.mark.skipif(shutil.which("promtool") is None, reason="apt-get install prometheus prometheus-alertmanager"),
-]
-CONFIG = """\
-global: {scrape_interval: 1s, evaluation_interval: 1s}
-rule_files: [rules.yml]
-alerting: {alertmanagers: [{static_configs: [{targets: ["127.0.0.1:%d"]}]}]}
-scrape_config_files: [scrape.yml]
-"""
-ROUTES = """\
-route: {receiver: hook, group_wait: 1s, group_interval: 1s}
-receivers: [{name: hook, webhook_configs: [{url: "http://127.0.0.1:%d/"}]}]
-"""
+pytestmark = pytest.mark.systems
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def within(seconds: float, what: Callable[[], Any]) -> Any:
-    """The first true value of `what`."""
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        try:
-            if value := what():
-                return value
-        except OSError:
-            pass
-        time.sleep(0.5)
-    raise AssertionError(f"not within {seconds} s")
+@pytest.fixture(scope="module", autouse=True)
+def programs() -> None:
+    outside.environment("prometheus")
 
 
 @pytest.fixture
 def exported(project) -> tuple[Path, int]:
     """(folder of the exported files, port of the server they speak of)."""
-    port = free_port()
+    port = outside.free_port()
     (project / "modelworks.yaml").write_text("name: moods\ntask: sentiment-analysis\ndata: {source: data.csv}\n")
-    made = CliRunner().invoke(
-        group, ["export", "prometheus", "--set", f"address=127.0.0.1:{port}"], standalone_mode=False
-    )
-    assert made.return_value == 0
+    export("--set", f"address=127.0.0.1:{port}")
     return project / "deploy" / "prometheus", port
 
 
-@pytest.fixture
-def start() -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
-    running: list[subprocess.Popen[bytes]] = []
-
-    def run(*command: str, cwd: Path) -> subprocess.Popen[bytes]:
-        running.append(subprocess.Popen(command, cwd=cwd, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
-        return running[-1]
-
-    yield run
-    for process in running:
-        process.terminate()
-        process.wait(20)
+def export(*options: str) -> None:
+    made = CliRunner().invoke(group, ["export", "prometheus", *options], standalone_mode=False)
+    assert made.return_value == 0, made.exception
 
 
-def test_rules_pass_their_own_unit_tests(exported):
+def usual(generator: random.Random) -> str:
+    return " ".join(generator.choices(WORDS, k=generator.randint(3, 12)))
+
+
+@pytest.mark.parametrize("options", [(), ("errors=0.02", "seconds=3", "drift=0.1", "quality=0.2", "days=7")])
+def test_rules_pass_their_own_unit_tests(exported, options):
     folder, _ = exported
+    export(*(part for option in options for part in ("--set", option)))
     for command in (["check", "rules", "rules.yml"], ["test", "rules", "rules_test.yml"]):
-        done = subprocess.run(["promtool", *command], cwd=folder, capture_output=True, text=True)
+        done = subprocess.run(["promtool", *command], cwd=folder, capture_output=True, text=True, timeout=120)
         assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_a_server_is_scraped_and_its_absence_reaches_a_webhook(exported, start, tmp_path):
+def test_drift_reaches_a_webhook_and_so_does_a_server_that_went_away(exported, tmp_path):
     folder, port = exported
-    heard: list[dict[str, Any]] = []
-    hook = webhook(heard)
-    database, manager = free_port(), free_port()
-    scrape = (folder / "scrape.yml").read_text().replace("scrape_interval: 15s", "scrape_interval: 1s")
-    alerts = CONFIG.replace("scrape_config_files: [scrape.yml]\n", "") % manager
-    (folder / "prometheus.yml").write_text(alerts + scrape)
-    (folder / "alertmanager.yml").write_text(ROUTES % hook.server_port)
-    bundle = make_text_bundle(tmp_path / "bundle")
-    server = start(sys.executable, "-m", "modelworks", "serve", str(bundle), "--port", str(port), cwd=tmp_path)
-    start(
-        "prometheus-alertmanager", "--config.file=alertmanager.yml", f"--web.listen-address=127.0.0.1:{manager}",
-        "--cluster.listen-address=", f"--storage.path={tmp_path / 'am'}", cwd=folder,
-    )  # fmt: skip
-    start(
-        "prometheus", "--config.file=prometheus.yml", f"--web.listen-address=127.0.0.1:{database}",
-        f"--storage.tsdb.path={tmp_path / 'tsdb'}", cwd=folder,
-    )  # fmt: skip
+    generator, heard = random.Random(1), []
+    texts = [usual(generator) for _ in range(800)]
+    bundle = make_text_bundle(tmp_path / "bundle", profiled=texts)
+    with webhook(heard) as hook, alertmanager(tmp_path, hook) as manager, prometheus(folder, tmp_path, manager) as db:
+        with model(bundle, port, tmp_path):
 
-    def ask(query: str) -> list[Any]:
-        url = f"http://127.0.0.1:{database}/api/v1/query?query={urllib.parse.quote(query)}"
-        with urllib.request.urlopen(url, timeout=5) as answer:
-            return json.load(answer)["data"]["result"]
+            def watched(enough: int, *far: str) -> list[Any]:
+                for _ in range(8):
+                    predict(port, *far or [usual(generator)])
+                return ask(db, f"modelworks_watched_answers >= {enough}")
 
-    within(60, lambda: predict(port) and ask('up{job="moods"} == 1'))
-    assert within(60, lambda: predict(port) and ask("modelworks:requests:rate5m > 0"))
-    assert within(30, lambda: ask("modelworks:latency:p95_5m"))
-    assert within(30, lambda: ask("modelworks:errors:ratio5m"))
-    server.terminate()
-    fired = within(120, lambda: [a for one in heard for a in one["alerts"] if a["labels"]["alertname"] == "ModelDown"])
-    assert fired[0]["status"] == "firing"
-    hook.shutdown()
-    hook.server_close()
+            within(120, lambda: watched(300))
+            for record in ("modelworks:requests:rate5m > 0", "modelworks:latency:p95_5m", "modelworks:errors:ratio5m"):
+                assert within(30, lambda record=record: ask(db, record)), record
+            assert unknown(folder, port) == {"modelworks_release_timestamp_seconds"}, (
+                "a bundle of a path has no release"
+            )
+            drift = {one["metric"]["feature"]: float(one["value"][1]) for one in ask(db, "modelworks_drift")}
+            assert set(drift) == {"size", "labels", "score", "items"}
+            assert not ask(db, "modelworks_drift > 0.25 and modelworks_drift > modelworks_drift_noise"), drift
+            assert not named(heard, "ModelDrift")
+            far = "not a film: " + "0123456789 " * 40
+            fired = within(120, lambda: watched(1, far) and named(heard, "ModelDrift"))
+            assert fired[0]["status"] == "firing"
+            assert "modelworks evaluate champion" in fired[0]["annotations"]["action"]
+            assert within(60, lambda: "size" in {one["labels"]["feature"] for one in named(heard, "ModelDrift")})
+        assert within(120, lambda: named(heard, "ModelDown"))
 
 
-def predict(port: int) -> bool:
-    body = json.dumps({"text": "fine"}).encode()
-    request = urllib.request.Request(f"http://127.0.0.1:{port}/predict", body, {"content-type": "application/json"})
-    with urllib.request.urlopen(request, timeout=5) as answer:
-        return answer.status == 200
+def unknown(folder: Path, port: int) -> set[str]:
+    """Metrics that the rules ask for and the server does not know."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+        known = set(re.findall(r"\bmodelworks_\w+", answer.read().decode()))
+    return set(re.findall(r"\bmodelworks_\w+", (folder / "rules.yml").read_text())) - known
 
 
-def webhook(heard: list[dict[str, Any]]) -> http.server.ThreadingHTTPServer:
-    """A receiver that remembers what it was sent."""
+def named(heard: list[dict[str, Any]], alert: str) -> list[dict[str, Any]]:
+    return [one for one in heard if one["labels"]["alertname"] == alert]
 
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            heard.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
-            self.send_response(200)
-            self.end_headers()
 
-        def log_message(self, *_: Any) -> None:
-            pass
+def test_every_alert_names_a_command_that_there_is(exported):
+    rules = yaml.safe_load((exported[0] / "rules.yml").read_text())
+    alerts = [rule for part in rules["groups"] for rule in part["rules"] if "alert" in rule]
+    assert {"ModelDrift", "ModelConstantOutput", "ModelQualityDown", "ModelStale", "ModelNearlyFull"} <= {
+        rule["alert"] for rule in alerts
+    }
+    for rule in alerts:
+        named = re.findall(r"modelworks ([a-z]+)(?: ([a-z]+))?", rule["annotations"]["action"])
+        assert named, rule["alert"]
+        for command, second in named:
+            assert command in COMMANDS, (rule["alert"], command)
+            inner = getattr(group.get_command(None, command), "commands", None)
+            assert inner is None or second in inner, (rule["alert"], command, second)
 
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    return server
+
+def test_days_are_a_whole_number():
+    target = targets.find("prometheus")
+    facts = Facts(name="moods", settings={}, requirement="m", options={**target.options, "days": "a week"})
+    with pytest.raises(ConfigError, match="not a number of days"):
+        target.files(facts)

@@ -19,6 +19,7 @@ EXTRAS = {
     "torch": "train", "transformers": "train", "onnx": "train", "optuna": "train", "lance": "data",
     "luigi": "luigi", "mlflow": "mlflow", "model_signing": "sign",
     "jinja2": "generation", "llguidance": "generation", "llama_cpp": "gguf", "snowballstemmer": "search",
+    "grafana_foundation_sdk": "grafana",
 }  # fmt: skip
 
 

@@ -95,4 +95,5 @@ _EXTRAS = {
     "ray": "ray",
     "google": "gcs",
     "azure": "azure-blob",
+    "grafana_foundation_sdk": "grafana",
 }
