@@ -18,9 +18,6 @@ from tiny_bundles import WORDS, make_text_bundle
 from watching import alertmanager, ask, model, predict, prometheus, webhook, within
 
 from modelworks.cli.main import COMMANDS, group
-from modelworks.contracts import target as targets
-from modelworks.contracts.target import Facts
-from modelworks.core.errors import ConfigError
 
 pytestmark = pytest.mark.systems
 
@@ -112,10 +109,3 @@ def test_every_alert_names_a_command_that_there_is(exported):
             assert command in COMMANDS, (rule["alert"], command)
             inner = getattr(group.get_command(None, command), "commands", None)
             assert inner is None or second in inner, (rule["alert"], command, second)
-
-
-def test_days_are_a_whole_number():
-    target = targets.find("prometheus")
-    facts = Facts(name="moods", settings={}, requirement="m", options={**target.options, "days": "a week"})
-    with pytest.raises(ConfigError, match="not a number of days"):
-        target.files(facts)
