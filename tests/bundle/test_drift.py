@@ -37,14 +37,14 @@ def test_the_index_is_that_of_its_definition():
     assert drift.psi([1.0, 0.0], [0.0, 1000.0]) < math.inf
 
 
-def test_chance_alone_stays_below_the_noise_about_a_thousand_times_in_a_thousand_and_one():
+def test_chance_alone_stays_below_the_noise():
     generator = np.random.default_rng(3)
     above = 0
-    for _ in range(400):
+    for _ in range(100):
         reference = drift.references(profile(generator.lognormal(4, 0.7, 800), {"a": 1}))["size"]
         seen = counted(reference, generator.lognormal(4, 0.7, 400))
         above += drift.psi(reference.expected, seen) > drift.noise(reference.expected, seen)
-    assert above <= 6
+    assert above <= 2
 
 
 def test_noise_is_the_quantile_of_chi_square():
