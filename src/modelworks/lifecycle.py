@@ -25,7 +25,7 @@ def plan(project: Path, settings: config.Project) -> Plan:
     champion = baseline(project, Plan(steps=steps), store)
     if champion is not None:
         bring_bundle(project, store, champion)
-    steps = (*steps, *_judging(project, settings, leaf, champion), _release(settings, champion))
+    steps = (*steps, *_judging(project, settings, leaf, champion, steps, store), _release(settings, champion))
     return Plan(steps=steps)
 
 
@@ -86,7 +86,7 @@ def _making(project: Path, settings: config.Project, leaf: tuple[str, ...]) -> t
         ),
         Step(
             name="train", run="modelworks.stages.learn:train", result="checkpoint",
-            inputs={"dataset": From("prepare")},
+            inputs={"dataset": From("prepare"), **_weights(project, settings.train.model)},
             params={"task": settings.task, "train": train},
             code=(*RUNTIME, "modelworks.metrics", *leaf),
         ),
@@ -99,6 +99,13 @@ def _making(project: Path, settings: config.Project, leaf: tuple[str, ...]) -> t
     )  # fmt: skip
 
 
+def _weights(project: Path, model: str) -> dict[str, From | External]:
+    """The input of training that a folder of weights is: other files in it are another training."""
+    if model == "compact" or not (project / model).is_dir():
+        return {}
+    return {"weights": External(path=model, digest=fingerprint(project, {"source": [model]}))}
+
+
 def _optimize(settings: config.Project, leaf: tuple[str, ...]) -> Step:
     return Step(
         name="optimize", run="modelworks.stages.optimize:run", result="bundle",
@@ -108,7 +115,10 @@ def _optimize(settings: config.Project, leaf: tuple[str, ...]) -> Step:
     )  # fmt: skip
 
 
-def _judging(project: Path, settings: config.Project, leaf: tuple[str, ...], champion: str | None) -> tuple[Step, ...]:
+def _judging(
+    project: Path, settings: config.Project, leaf: tuple[str, ...], champion: str | None, making: tuple[Step, ...],
+    store: Store,
+) -> tuple[Step, ...]:
     params = {"task": settings.task, "evaluate": msgspec.to_builtins(settings.evaluate)}
     code = (*RUNTIME, "modelworks.metrics", *leaf)
     run = "modelworks.stages.evaluate:run"
@@ -118,19 +128,30 @@ def _judging(project: Path, settings: config.Project, leaf: tuple[str, ...], cha
         "candidate": From("evaluate"), "optimized": From("optimize"), "dataset": From("prepare"),
     }  # fmt: skip
     absent = None
-    if champion is not None and not paths.bundle(project, champion).is_dir():
-        absent = champion  # as in a fresh clone: the gate says so
-    elif champion is not None:
-        holder = paths.bundle(project, champion).relative_to(project)
+    if champion is not None:
+        holder = _holder(project, champion, store)
         inputs: dict[str, From | External] = {
-            "dataset": From("prepare"), "bundle": External(path=str(holder), digest=champion),
+            "dataset": From("prepare"),
+            "bundle": External(path=str((holder or project).relative_to(project)), digest=champion),
         }  # fmt: skip
-        steps.append(Step(name="champion", run=run, result="report", inputs=inputs, params=params, code=code))
-        gate["champion"] = From("champion")
+        report = Step(name="champion", run=run, result="report", inputs=inputs, params=params, code=code)
+        if holder or store.has("champion", all_keys(Plan(steps=(*making, report)))["champion"]):
+            steps.append(report)
+            gate["champion"] = From("champion")
+        else:
+            absent = champion  # as in a fresh clone: the gate says so
     judge: dict[str, Any] = {**params, "gate": settings.gate, "absent": absent}
     run = "modelworks.stages.evaluate.gate:run"
     steps.append(Step(name="gate", run=run, result="verdict", inputs=gate, params=judge, code=("modelworks.metrics",)))
     return tuple(steps)
+
+
+def _holder(project: Path, bundle: str, store: Store) -> Path | None:
+    """Where a released bundle lies: kept, or still in the store (all that a cache of CI brings back)."""
+    if (kept := paths.bundle(project, bundle)).is_dir():
+        return kept
+    made = (record for record in store.records("optimize") if record.facts.get("bundle") == bundle)
+    return next((store.path("optimize", record.key) for record in made), None)
 
 
 def _release(settings: config.Project, champion: str | None) -> Step:

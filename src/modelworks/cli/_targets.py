@@ -17,10 +17,12 @@ from modelworks.core.errors import ConfigError
 def facts(project: Path, name: str, defaults: Mapping[str, str], given: tuple[str, ...] = ()) -> Facts:
     """The facts of a project for one target: its options are the defaults, then modelworks.yaml's, then `given`."""
     settings = config.load_project(project)
+    configured = _options(name, defaults, settings.targets.get(name, {}), ())
+    options = _options(name, configured, {}, given)
     return Facts(
         name=settings.name, settings=msgspec.to_builtins(settings),
-        requirement=f"modelworks[train,data,luigi,mlflow]=={__version__}",
-        options=_options(name, defaults, settings.targets.get(name, {}), given),
+        requirement=f"modelworks[train,data,luigi,mlflow]=={__version__}", options=options,
+        given={key: value for key, value in options.items() if value != configured[key]},
     )  # fmt: skip
 
 
@@ -42,6 +44,8 @@ def _options(
         key, mark, value = text.partition("=")
         if not mark or key not in chosen:
             raise ConfigError(f"{name} has no such option", where="--set", seen=text, allowed=sorted(chosen))
+        if "`" in value or not value.isprintable():  # it stands in a comment of the files
+            raise ConfigError("an option's value is one line without backticks", where="--set", seen=text)
         chosen[key] = value
     return chosen
 

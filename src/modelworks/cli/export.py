@@ -22,40 +22,31 @@ def command(
 ) -> int:
     """Write the files with which other systems run this project.
 
-    Without TARGET the systems are listed. The same project gives the same bytes."""
-    from modelworks.cli import _targets
+    Without TARGET the systems are listed; with --check, all that were exported are checked, each with the options
+    that its files say. The same project gives the same bytes."""
+    from modelworks.cli import _exported, _targets
     from modelworks.contracts import target as contract
     from modelworks.core import config, registry
 
-    if not targets:
-        return _list([contract.find(name) for name in registry.names(contract.PACKAGE)], as_json)
+    known = (contract.find(name) for name in targets or registry.names(contract.PACKAGE))
+    if not targets and not check:
+        return _list(list(known), as_json)
     project = config.find_project()
     _targets.check_options(config.load_project(project))
-    made = [
-        (target, target.files(_targets.facts(project, target.name, target.options, options)))
-        for target in map(contract.find, targets)
-    ]
     folder = out or project
-    states = {file.path: _state(folder / file.path, file) for _, files in made for file in files}
+    chosen = [target for target in known if targets or _exported.options(project, folder, target) is not None]
+    given = {target.name: options for target in chosen}
+    if check and not options:
+        given = {target.name: _exported.options(project, folder, target) or () for target in chosen}
+    made = [(target, _exported.files(project, target, given[target.name])) for target in chosen]
+    states = {file.path: _exported.state(folder / file.path, file, target) for target, all_ in made for file in all_}
     if not check:
         _refuse([path for path, state in states.items() if state == "not ours" and not force])
-        for _, files in made:
-            for file in files:
-                _write(folder / file.path, file)
+        for target, all_ in made:
+            for file in all_:
+                _exported.write(folder / file.path, file, target)
     _tell(made, states, check, as_json)
     return int(check and any(state != "fresh" for state in states.values()))
-
-
-def _state(path: Path, file: File) -> str:
-    """`new`, `fresh`, `stale`, or `not ours`."""
-    from modelworks.contracts.target import MARK
-
-    if not path.is_file():
-        return "new"
-    text = path.read_text("utf-8", "replace")
-    if text == file.text:
-        return "fresh"
-    return "stale" if MARK in text or MARK not in file.text else "not ours"
 
 
 def _refuse(paths: list[str]) -> None:
@@ -66,14 +57,6 @@ def _refuse(paths: list[str]) -> None:
             "a file is in the way that export did not make", where=paths[0], seen=paths,
             hint="move it, or write over it with --force",
         )  # fmt: skip
-
-
-def _write(path: Path, file: File) -> None:
-    from modelworks.core import files
-
-    files.write_bytes(path, file.text.encode())
-    if file.executable:
-        path.chmod(0o755)
 
 
 def _list(found: list[Target], as_json: bool) -> int:

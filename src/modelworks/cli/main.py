@@ -29,6 +29,7 @@ COMMANDS = {
     "tasks": "List the tasks, or show one's contract.",
     "export": "Write the files with which other systems run this project.",
     "deploy": "Put a release on another system: show what would change, do it, or undo it.",
+    "git": "Set up Git for this project, check a commit, show and merge its files.",
     "gc": "Remove artifacts that nothing refers to.",
     "doctor": "Check the installation and the project.",
 }

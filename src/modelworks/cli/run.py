@@ -37,6 +37,8 @@ def command(
         plan = _project.until(plan, until)
     todo = [step.name for step in plan.steps if not _settled(executor, step.name)]
     if todo:
+        if "release" in todo and executor.done("release"):
+            executor.force("release")  # the lock, or the bundle that it names, is gone: make both anew from the store
         from modelworks.cli._run import work
 
         executor = work(settings, overrides, until, engine, quiet=as_json)
@@ -51,8 +53,12 @@ def _settled(executor: Executor, name: str) -> bool:
         return False
     if not executor.record("gate").facts["passed"]:
         return True
-    bundle = executor.record("optimize").facts.get("bundle")
-    return executor.done(name) and any(pin.bundle == bundle for pin in lock.read(executor.project).releases)
+    bundle = str(executor.record("optimize").facts.get("bundle"))
+    if not executor.done(name) or all(pin.bundle != bundle for pin in lock.read(executor.project).releases):
+        return False
+    from modelworks import lifecycle
+
+    return lifecycle.bring_bundle(executor.project, executor.store, bundle).is_dir()
 
 
 def _tell(executor: Executor, ran: list[str], judged: bool, as_json: bool) -> int:

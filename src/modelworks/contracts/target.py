@@ -27,7 +27,9 @@ class Facts:
     requirement: str
     """What pip installs to have this version, as `modelworks==0.1.0`."""
     options: Mapping[str, str] = field(default_factory=dict)
-    """What the user set with `--set` for this target; every key is one of `Target.options`."""
+    """The target's options, with what the user set; every key is one of `Target.options`."""
+    given: Mapping[str, str] = field(default_factory=dict)
+    """Of these, what the user set with `--set`: it stands in the files, so that `--check` can repeat it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +39,8 @@ class File:
     path: str
     text: str
     executable: bool = False
+    block: bool = False
+    """The text is a block of lines in a file that is the user's as well: from a line with `MARK` to its last line."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,8 @@ from modelworks.core import files
 from modelworks.core.errors import ConfigError
 
 FILE = "modelworks.lock"
+FORMAT = 2
+"""1: without `Pin.weights` and `Pin.pretrained`. Older formats are read; a newer one is refused, not guessed at."""
 
 
 class Pin(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -30,6 +32,11 @@ class Pin(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     intervals: dict[str, tuple[float, float]] = {}
     """Metric -> (low, high) of its score in the release's report."""
     dataset: str = ""
+    """Id of the dataset (its content's digest)."""
+    weights: str = ""
+    """SHA-256 of the trained weights that the bundle was exported from."""
+    pretrained: dict[str, str] = {}
+    """File -> SHA-256 of the weights that training began with; empty when it began with none."""
     registry: str = ""
     """Name of the version in the registry, as `mlflow:incidents/3`."""
     released: str = ""
@@ -39,7 +46,7 @@ class Pin(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 class Lock(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Channels (`champion`, `challenger`, `shadow`) -> release version, and all releases, oldest first."""
 
-    format: int = 1
+    format: int = FORMAT
     channels: dict[str, int] = {}
     history: dict[str, tuple[int, ...]] = {}
     """Channel -> versions it pointed at before, oldest first."""
@@ -55,16 +62,34 @@ def read(project: Path) -> Lock:
     """The lock of a project; an empty one when there is no file."""
     path = project / FILE
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Lock)
+        return decode(path.read_bytes(), str(path))
     except FileNotFoundError:
         return Lock()
+
+
+def decode(data: bytes, where: str = FILE) -> Lock:
+    """The lock that a file's bytes hold, in the present format."""
+    try:
+        written = msgspec.json.decode(data, type=_Format).format
+        if written > FORMAT:
+            raise ConfigError(
+                f"{FILE} was written by a newer modelworks", where=where, seen=f"format {written}",
+                allowed=f"formats up to {FORMAT}", hint="pip install --upgrade modelworks",
+            )  # fmt: skip
+        return msgspec.structs.replace(msgspec.json.decode(data, type=Lock), format=FORMAT)
     except msgspec.MsgspecError as error:
-        raise ConfigError(
-            f"{FILE} is damaged: {error}", where=str(path), hint="git checkout modelworks.lock"
-        ) from error
+        raise ConfigError(f"{FILE} is damaged: {error}", where=where, hint="git checkout modelworks.lock") from error
+
+
+class _Format(Struct):
+    format: int = 1
 
 
 def write(project: Path, lock: Lock) -> None:
     """Replace the lock, atomically."""
-    text = msgspec.json.format(msgspec.json.encode(lock, order="sorted"), indent=2)
-    files.write_bytes(project / FILE, text + b"\n")
+    files.write_bytes(project / FILE, encode(lock))
+
+
+def encode(lock: Lock) -> bytes:
+    """The bytes of the file: the same lock gives the same bytes."""
+    return msgspec.json.format(msgspec.json.encode(lock, order="sorted"), indent=2) + b"\n"

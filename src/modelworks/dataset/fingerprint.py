@@ -73,7 +73,8 @@ def fingerprint(project: Path, data: dict[str, Any]) -> str:
     for name, entry in entries.items():
         total.update(f"{name}\0{entry[3]}\n".encode("utf-8", "surrogateescape"))
     settled = {name: entry for name, entry in entries.items() if now - max(entry[1], entry[2]) > RACY}
-    _save(project, FILES, settled)
+    others = {name: entry for name, entry in known.items() if name not in entries and (project / name).is_file()}
+    _save(project, FILES, {**others, **settled})  # of another listing of this project, as a folder of weights
     if len(settled) == len(entries):
         kept = list(listings.items())[-REMEMBERED + 1 :]
         _save(project, LISTINGS, {**dict(kept), listing: total.hexdigest()})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 
 from modelworks.contracts.target import MARK, Facts
 
@@ -14,7 +15,8 @@ def fill(template: str, **values: str) -> str:
 
 def head(facts: Facts, target: str, comment: str = "#") -> str:
     """The first lines of a file: who made it, and how to change it."""
+    given = "".join(f" --set {shlex.quote(f'{key}={value}')}" for key, value in sorted(facts.given.items()))
     return (
-        f"{comment} {MARK} {target}` for {facts.name}; do not edit: change modelworks.yaml and export again.\n"
+        f"{comment} {MARK} {target}{given}` for {facts.name}; do not edit: change modelworks.yaml and export again.\n"
         f"{comment} `modelworks export {target} --check` fails when this file is stale.\n"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -92,6 +93,7 @@ def _transact(project: Path, change: Callable[[Lock], Lock], action: str, channe
             "time": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             "action": action, "channel": channel,
             "from": before.channels.get(channel), "to": after.channels.get(channel),
+            "lock": hashlib.sha256(lock.encode(after)).hexdigest(),  # tells what was written here from edits by hand
         }  # fmt: skip
         with (paths.home(project) / LEDGER).open("ab") as stream:
             stream.write(msgspec.json.encode(entry) + b"\n")

@@ -14,6 +14,7 @@ from modelworks.bundle import open_manifest, sign
 from modelworks.contracts.step import Work
 from modelworks.core import files, paths
 from modelworks.core.errors import GateFailed
+from modelworks.core.hashing import file_digest
 from modelworks.core.lock import Pin
 from modelworks.stages.release import channels, outbox
 
@@ -68,7 +69,8 @@ def _pin(work: Work, bundle_id: str) -> Pin:
         bundle=bundle_id, version=0, baseline=work.params["baseline"],
         scores={name: score["value"] for name, score in report["scores"].items() if score["value"] is not None},
         intervals={name: (score["low"], score["high"]) for name, score in report["scores"].items() if _bounded(score)},
-        dataset=report["dataset"],
+        dataset=report["dataset"], weights=file_digest(work.inputs["checkpoint"] / "model.safetensors"),
+        pretrained=_json(work.inputs["checkpoint"] / "checkpoint.json")["source"]["sha256"],
         released=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     )  # fmt: skip
 
