@@ -24,7 +24,7 @@ COMMANDS = {
     "serve": "Serve a bundle or the champion over HTTP.",
     "bundle": "Show, verify, sign or pack a bundle.",
     "data": "Import, show or compare datasets.",
-    "release": "List releases, promote one, roll back.",
+    "release": "List releases, promote one, roll back, restore one.",
     "starters": "List the bundles that answer without training; build or remove one.",
     "tasks": "List the tasks, or show one's contract.",
     "export": "Write the files with which other systems run this project.",

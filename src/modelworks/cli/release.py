@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import click
@@ -12,7 +13,7 @@ from modelworks.core import config, lock
 
 @click.group()
 def command() -> None:
-    """List releases, promote one, roll back."""
+    """List releases, promote one, roll back, restore one."""
 
 
 @command.command("list")
@@ -56,6 +57,17 @@ def promote(version: int, channel: str, as_json: bool) -> int:
 def rollback(channel: str, as_json: bool) -> int:
     """Point a channel back at the release it held before."""
     return _moved(_stage().rollback(config.find_project(), channel), channel, as_json)
+
+
+@command.command()
+@click.argument("bundle", type=click.Path(exists=True, path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+def restore(bundle: Path, as_json: bool) -> int:
+    """Bring a released BUNDLE back from a folder or a .zip, as into a fresh clone; no channel moves."""
+    pin = _stage().restore(config.find_project(), bundle)
+    said = f"Release {pin.version} is on this machine (bundle {pin.bundle[:12]})."
+    click.echo(json.dumps({"version": pin.version, "bundle": pin.bundle}) if as_json else said)
+    return 0
 
 
 @command.command()

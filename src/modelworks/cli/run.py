@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import click
 
 from modelworks.cli import _project
-from modelworks.core import lock
+from modelworks.core import files, lock
 from modelworks.pipeline.execute import Executor
+from modelworks.pipeline.store import RECORD
 
 
 @click.command()
@@ -18,10 +20,11 @@ from modelworks.pipeline.execute import Executor
 @click.option("--set", "overrides", metavar="KEY=VALUE", multiple=True, help="Override a key of modelworks.yaml.")
 @click.option("--skip-bad", is_flag=True, help="Leave out examples that cannot be used, counted and listed.")
 @click.option("--engine", metavar="NAME", help="What orders the steps (default: that of modelworks.yaml).")
+@click.option("--verdict", metavar="FOLDER", help="Copy the gate's verdict there (JUnit, HTML, Markdown, metrics).")
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
 def command(
     until: str | None, force: tuple[str, ...], overrides: tuple[str, ...], skip_bad: bool, engine: str | None,
-    as_json: bool,
+    verdict: str | None, as_json: bool,
 ) -> int:  # fmt: skip
     """Run the plan: prepare, train, export, optimize, evaluate, gate, release.
 
@@ -42,7 +45,16 @@ def command(
         from modelworks.cli._run import work
 
         executor = work(settings, overrides, until, engine, quiet=as_json)
+    if verdict is not None and plan.step("gate") is not None and executor.done("gate"):
+        _copy(executor, Path(verdict))
     return _tell(executor, todo, judged=plan.step("gate") is not None, as_json=as_json)
+
+
+def _copy(executor: Executor, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in executor.path("gate").iterdir():
+        if path.is_file() and path.name != RECORD:
+            files.write_bytes(folder / path.name, path.read_bytes())
 
 
 def _settled(executor: Executor, name: str) -> bool:

@@ -2,48 +2,66 @@
 
 from __future__ import annotations
 
+from modelworks.adapters.targets import _release
 from modelworks.adapters.targets._text import fill, head
 from modelworks.contracts.target import Facts, File, Target
 
 _CONFIG = """\
 version: 2.1
 
+parameters:
+  force:                # train on demand: a step to make again even if nothing changed
+    type: string
+    default: ""
+
+executors:
+  python:
+    docker: [{image: "<<image>>"}]
+    resource_class: <<resource_class>>
+
 commands:
   install:
     steps:
       - checkout
       # Finished steps are taken from the store, so a change that needs no training trains nothing.
-      - restore_cache: {keys: [modelworks-]}
+      - restore_cache: {name: What earlier runs made, keys: [modelworks-]}
       - run: {name: Install, command: "python3 -m pip install '<<requirement>>'"}
+  keep:
+    steps:
+      - save_cache:
+          name: Keep what this run made
+          when: always
+          key: modelworks-{{ .Environment.CIRCLE_WORKFLOW_ID }}-{{ .Environment.CIRCLE_JOB }}
+          paths: [.modelworks/store, .modelworks/bundles]
 
 jobs:
   gate:
-    docker: [{image: "<<image>>"}]
-    resource_class: <<resource_class>>
+    executor: python
     steps:
       - install
-      - run: {name: Files made by export are fresh, command: modelworks export circleci --check}
+      - run: {name: Files made by export are fresh, command: modelworks export --check}
       # Ends with 1 when the gate says no: then the job is red, and nothing is released.
-      - run: {name: Run the plan up to the gate, command: modelworks run --until gate, no_output_timeout: 60m}
       - run:
-          name: Collect the verdict
-          when: always
-          command: |
-            mkdir -p verdict/gate
-            cp -r "$(ls -td .modelworks/store/gate/*/ | head -n 1)". verdict/gate/
-      - save_cache:
-          when: always
-          key: modelworks-{{ .Environment.CIRCLE_WORKFLOW_ID }}
-          paths: [.modelworks/store]
+          name: Run the plan up to the gate
+          command: modelworks run --until gate --verdict verdict ${FORCE:+--force "$FORCE"}
+          environment: {FORCE: << pipeline.parameters.force >>}
+          no_output_timeout: 60m
+      - keep
       - store_test_results: {path: verdict}
       - store_artifacts: {path: verdict}
   release:
-    docker: [{image: "<<image>>"}]
-    resource_class: <<resource_class>>
+    executor: python
     steps:
       - install
-      - run: {name: Release what the gate let through, command: modelworks run}
-      - run: {name: Pack the bundle, command: "modelworks bundle pack champion '<<name>>.zip'"}
+      - run: {name: Release what the gate let through, command: modelworks run, no_output_timeout: 60m}
+      - run: {name: Pack the bundle, command: modelworks bundle export champion "<<name>>.zip"}
+      - keep
+      # A deploy key with write access (Project Settings, SSH Keys) pushes modelworks.lock.
+      - add_ssh_keys
+      - run:
+          name: Pin the release in modelworks.lock
+          command: |
+            <<pin>>
       - store_artifacts: {path: "<<name>>.zip"}
       - store_artifacts: {path: modelworks.lock}
 
@@ -63,6 +81,7 @@ workflows:
 
 def _files(facts: Facts) -> tuple[File, ...]:
     values = {**facts.options, "name": facts.name, "requirement": facts.requirement}
+    values["pin"] = fill(_release.pin(12), **values)
     return (File(path=".circleci/config.yml", text=head(facts, "circleci") + "\n" + fill(_CONFIG, **values)),)
 
 
@@ -71,5 +90,5 @@ TARGET = Target(
     summary="CircleCI: gate on every push, approval by a person, then the release.",
     files=_files,
     options={"branch": "main", "image": "cimg/python:3.11", "resource_class": "medium"},
-    next_="commit .circleci/config.yml and push.",
+    next_="commit .circleci/config.yml and push; add a deploy key with write access, for modelworks.lock.",
 )

@@ -1,7 +1,8 @@
-"""Jenkins: a declarative pipeline with JUnit and HTML reports, and the release behind a question."""
+"""Jenkins: a declarative pipeline with JUnit and HTML reports; a release from the main branch."""
 
 from __future__ import annotations
 
+from modelworks.adapters.targets import _release
 from modelworks.adapters.targets._text import fill, head
 from modelworks.contracts.target import Facts, File, Target
 
@@ -16,6 +17,9 @@ pipeline {
     parameters {
         string(name: 'FORCE', defaultValue: '', description: 'A step to make again even if nothing changed')
     }
+    environment {
+        PATH = "${env.WORKSPACE}/.venv-ci/bin:${env.PATH}"
+    }
     stages {
         stage('Install') {
             steps {
@@ -25,41 +29,54 @@ pipeline {
         }
         stage('Gate') {
             steps {
-                sh '.venv-ci/bin/modelworks export jenkins --check'
+                sh 'rm -rf verdict'
+                sh 'modelworks export --check'
                 // Ends with 1 when the gate says no: then the build is red, and nothing is released.
-                sh '.venv-ci/bin/modelworks run --until gate ${FORCE:+--force "$FORCE"}'
+                sh 'modelworks run --until gate --verdict verdict ${FORCE:+--force "$FORCE"}'
             }
             post {
                 always {
-                    sh 'rm -rf verdict && mkdir verdict'
-                    sh 'cp -r "$(ls -td .modelworks/store/gate/*/ | head -n 1)". verdict/'
-                    junit 'verdict/junit.xml'
-                    archiveArtifacts artifacts: 'verdict/**'
-                    publishHTML(target: [reportDir: 'verdict', reportFiles: 'report.html', reportName: 'Model report'])
+                    junit testResults: 'verdict/junit.xml', allowEmptyResults: true
+                    archiveArtifacts artifacts: 'verdict/**', allowEmptyArchive: true
+                    publishHTML(target: [
+                        reportDir: 'verdict', reportFiles: 'report.html', reportName: 'Model report',
+                        allowMissing: true, keepAll: true, alwaysLinkToLastBuild: true
+                    ])
                 }
             }
         }
         stage('Release') {
             when { branch '<<branch>>' }
             steps {
-                // A registry with a password: store it in Jenkins as `<<credentials>>`.
-                withCredentials([usernamePassword(
-                    credentialsId: '<<credentials>>',
-                    usernameVariable: 'MLFLOW_TRACKING_USERNAME', passwordVariable: 'MLFLOW_TRACKING_PASSWORD'
-                )]) {
-                    sh '.venv-ci/bin/modelworks run'
-                }
-                sh ".venv-ci/bin/modelworks bundle pack champion '<<name>>.zip'"
+                <<release>>
+                sh 'modelworks bundle export champion "<<name>>.zip"'
                 archiveArtifacts artifacts: '<<name>>.zip, modelworks.lock'
+                // Username and password (or token) that may push to the repository.
+                withCredentials([gitUsernamePassword(credentialsId: '<<push>>')]) {
+                    sh \'\'\'
+                        <<pin>>
+                    \'\'\'
+                }
             }
         }
     }
 }
 """
 
+_RELEASE = """\
+// The registry's password: stored in Jenkins as `<<credentials>>`.
+                withCredentials([usernamePassword(
+                    credentialsId: '<<credentials>>',
+                    usernameVariable: 'MLFLOW_TRACKING_USERNAME', passwordVariable: 'MLFLOW_TRACKING_PASSWORD'
+                )]) {
+                    sh 'modelworks run'
+                }"""
+
 
 def _files(facts: Facts) -> tuple[File, ...]:
     values = {**facts.options, "name": facts.name, "requirement": facts.requirement}
+    release = fill(_RELEASE, **values) if facts.options["credentials"] else "sh 'modelworks run'"
+    values |= {"release": release, "pin": fill(_release.pin(24), **values)}
     return (File(path="Jenkinsfile", text=head(facts, "jenkins", "//") + "\n" + fill(_PIPELINE, **values)),)
 
 
@@ -67,6 +84,6 @@ TARGET = Target(
     name="jenkins",
     summary="Jenkins: a declarative pipeline with JUnit and HTML reports.",
     files=_files,
-    options={"branch": "main", "label": "any", "timeout": "120", "credentials": "mlflow"},
+    options={"branch": "main", "label": "", "timeout": "120", "credentials": "", "push": "git"},
     next_="commit the Jenkinsfile; make a multibranch pipeline of the repository.",
 )

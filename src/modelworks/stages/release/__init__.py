@@ -3,6 +3,6 @@ told in the background. A registry that is slow or away never blocks or undoes a
 
 from modelworks.stages.release.channels import promote, rollback
 from modelworks.stages.release.outbox import pending, start, sync
-from modelworks.stages.release.step import run
+from modelworks.stages.release.step import restore, run
 
-__all__ = ["pending", "promote", "rollback", "run", "start", "sync"]
+__all__ = ["pending", "promote", "restore", "rollback", "run", "start", "sync"]

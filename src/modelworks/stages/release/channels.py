@@ -78,7 +78,7 @@ def _known(project: Path, now: Lock, version: int) -> None:
     if not paths.bundle(project, pin.bundle).exists():
         raise ConfigError(
             f"the bundle of release {version} is not on this machine", where=str(paths.bundle(project, pin.bundle)),
-            hint="modelworks run (in the commit that made it) makes it again",
+            hint="modelworks run in the commit that made it, or modelworks release restore FILE",
         )  # fmt: skip
 
 

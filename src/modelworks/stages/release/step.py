@@ -10,10 +10,10 @@ from typing import Any
 
 import msgspec
 
-from modelworks.bundle import open_manifest, sign
+from modelworks.bundle import archive, open_manifest, sign, verify
 from modelworks.contracts.step import Work
-from modelworks.core import files, paths
-from modelworks.core.errors import GateFailed
+from modelworks.core import files, lock, paths
+from modelworks.core.errors import ConfigError, GateFailed
 from modelworks.core.hashing import file_digest
 from modelworks.core.lock import Pin
 from modelworks.stages.release import channels, outbox
@@ -52,6 +52,21 @@ def keep(project: Path, bundle_id: str, source: Path, signing_key: str = "") -> 
             sign(temporary, project / signing_key)
         files.commit_folder(temporary, kept)
     return kept
+
+
+def restore(project: Path, source: Path) -> Pin:
+    """Bring a released bundle back from a folder or a .zip; a ConfigError when the lock names no such release."""
+    with archive.opened(source) as folder:
+        bundle = verify(folder).id
+        releases = lock.read(project).releases
+        pin = next((one for one in releases if one.bundle == bundle), None)
+        if pin is None:
+            raise ConfigError(
+                "this bundle is none of the project's releases", where=str(source), seen=bundle[:12],
+                allowed=[one.bundle[:12] for one in releases] or "none yet", hint="modelworks release list",
+            )  # fmt: skip
+        keep(project, bundle, folder)
+    return pin
 
 
 def _link(source: str, target: str) -> str:
