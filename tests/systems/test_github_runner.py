@@ -1,103 +1,114 @@
 """The GitHub workflow that export writes, run by a real runner (act, on this machine, without a network).
 
-The runner does `actions/checkout` itself; `setup-python` and `cache` cannot be downloaded here, so they are mapped to
-local actions that do nothing: this Python and this store are used. `act` is taken from PATH, or from the archive that
-$MODELWORKS_TOOLS (default: ../shared/tools) holds.
+The runner does `actions/checkout` itself. Actions that cannot be downloaded here are mapped to local ones:
+`setup-python` and the clouds' logins do nothing (this Python is used), `cache` copies a folder, and `gh` is a small
+script that keeps releases in a folder and writes down what it was asked.
 """
 
 from __future__ import annotations
 
-import os
-import shutil
+import json
 import subprocess
-import sys
-import tarfile
 from pathlib import Path
 
+import outside
+import pipelines
 import pytest
-import tiny_tasks
-from click.testing import CliRunner
 
-from modelworks.cli.main import group
-from modelworks.core import config
+from modelworks.core import lock
 
 pytestmark = pytest.mark.systems
-ROOT = Path(__file__).parents[2]
-NOTHING = "name: nothing\nruns:\n  using: composite\n  steps:\n    - run: 'true'\n      shell: bash\n"
-
-
-@pytest.fixture(scope="session")
-def act(tmp_path_factory) -> str:
-    if found := shutil.which("act"):
-        return found
-    folder = Path(os.environ.get("MODELWORKS_TOOLS", ROOT.parent / "shared" / "tools"))
-    for archive in sorted(folder.glob("act*.tar.xz")):
-        target = tmp_path_factory.mktemp("act")
-        with tarfile.open(archive) as tar:
-            tar.extract("act", target, filter="data")
-        return str(target / "act")
-    pytest.skip("no `act` on PATH and no archive of it in $MODELWORKS_TOOLS")
+ACTION = "name: x\nruns:\n  using: composite\n  steps:\n    - run: '%s'\n      shell: bash\n"
+NOTHING = ("actions/setup-python@v5", "actions/upload-artifact@v4", "aws-actions/configure-aws-credentials@v4",
+           "azure/login@v2", "google-github-actions/auth@v2")  # fmt: skip
+RESTORE = "mkdir -p .modelworks; cp -r $FAKE/cache/. .modelworks/ 2> /dev/null || true"
+SAVE = "mkdir -p $FAKE/cache; cp -r .modelworks/store .modelworks/bundles $FAKE/cache/ 2> /dev/null || true"
+GH = """\
+#!/bin/sh
+echo "$*" >> "$FAKE/asked"
+case "$1 $2" in
+  "release view") test -d "$FAKE/releases/$3" ;;
+  "release create") mkdir -p "$FAKE/releases/$3" && cp "$4" "$5" "$FAKE/releases/$3/" ;;
+  "release download") cp "$FAKE/releases/$3/$5" . ;;
+  "api --paginate") cat "$FAKE/comment" 2> /dev/null ;;
+  "pr comment") cp "$5" "$FAKE/body"; echo 77 > "$FAKE/comment" ;;
+esac
+"""
 
 
 @pytest.fixture
-def repository(project):
-    """A tiny project with the exported workflow, in Git."""
-    tiny_tasks.project(project, "sentiment-analysis")
-    made = CliRunner().invoke(group, ["export", "github"], standalone_mode=False)
-    assert made.return_value == 0, made.output
-    git("init", "-q", "-b", "main")
-    commit()
-    return project
+def repository(project, tmp_path):
+    return pipelines.repository(project, tmp_path / "remote.git", "github")
 
 
-def git(*arguments: str) -> None:
-    identity = ("-c", "user.name=t", "-c", "user.email=t@example.org")
-    subprocess.run(["git", *identity, *arguments], check=True, capture_output=True)
+@pytest.fixture
+def act(tmp_path):
+    """Run an event's jobs: act(folder, event, job)."""
+    program = outside.program("act", tmp_path)
+    fake = tmp_path / "fake"
+    mapped = [part for name in NOTHING for part in local(fake, name, {"action.yml": "true"})]
+    mapped += local(fake, "actions/cache@v4", {"restore/action.yml": RESTORE, "save/action.yml": SAVE})
+    (fake / "bin").mkdir()
+    (fake / "bin" / "gh").write_text(GH)
+    (fake / "bin" / "gh").chmod(0o755)
+    environment = {**pipelines.environment(tmp_path / "home"), "FAKE": str(fake)}
+    environment["PATH"] = f"{fake / 'bin'}:{environment['PATH']}"
+    event = tmp_path / "event.json"
+
+    def run(folder: Path, name: str, job: str) -> subprocess.CompletedProcess[str]:
+        facts = {"pull_request": {"number": 5, "head": {"repo": {"full_name": "our/moods"}}, "base": {"ref": "main"}}}
+        event.write_text(json.dumps(facts if name == "pull_request" else {"ref": "refs/heads/main"}))
+        command = [
+            program, name, "-j", job, "-e", str(event), "-P", "ubuntu-latest=-self-hosted", "--pull=false",
+            "--env", "GITHUB_REPOSITORY=our/moods", "--env", f"PATH={environment['PATH']}", "--env", f"FAKE={fake}",
+            *mapped,
+        ]  # fmt: skip
+        return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=500)
+
+    run.fake = fake
+    return run
 
 
-def commit() -> None:
-    Path(".gitignore").write_text(".modelworks/\n")
-    git("add", ".")
-    git("commit", "-q", "-m", "x")
+def local(folder: Path, name: str, files: dict[str, str]) -> list[str]:
+    place = folder / "actions" / name.replace("/", "-")
+    for path, does in files.items():
+        (place / path).parent.mkdir(parents=True, exist_ok=True)
+        (place / path).write_text(ACTION % does)
+    return ["--local-repository", f"{name}={place}"]
 
 
-def gate_job(act: str, folder: Path, actions: Path) -> subprocess.CompletedProcess[str]:
-    """Run the job `gate` of a push."""
-    mapped = []
-    for name in ("actions/setup-python@v5", "actions/cache@v4"):
-        place = actions / name.replace("/", "-")
-        place.mkdir(parents=True, exist_ok=True)
-        (place / "action.yml").write_text(NOTHING)
-        mapped += ["--local-repository", f"{name}={place}"]
-    environment = {
-        **os.environ, "XDG_CACHE_HOME": str(actions / "cache"), "HOME": str(actions),
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "PIP_NO_INDEX": "1",
-    }  # fmt: skip
-    command = [
-        act, "push", "-j", "gate", "-P", "ubuntu-latest=-self-hosted", "--pull=false", "--env",
-        f"PATH={environment['PATH']}", *mapped,
-    ]  # fmt: skip
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=400)
-
-
-def test_the_gate_job_runs_to_success_and_a_red_gate_fails_it(act, repository, tmp_path):
-    green = gate_job(act, repository, tmp_path / "actions")
-    assert green.returncode == 0, green.stdout[-3000:]
-    assert "Success - Main Run the plan up to the gate" in green.stdout
+def test_gate_and_release_run_to_success_then_a_red_gate_fails_the_job(act, repository, tmp_path):
+    green = act(repository, "push", "release")
+    assert green.returncode == 0, green.stdout[-4000:] + green.stderr[-2000:]
     assert "PASSED" in green.stdout
-    path = repository / config.FILE
-    path.write_text(path.read_text("utf-8") + "gate: {size_mb: '<= 0.000001'}\n", "utf-8")
-    commit()
-    red = gate_job(act, repository, tmp_path / "actions")
+    pipelines.git("pull", "-q", "origin", "main", cwd=repository)
+    pin = lock.read(repository).pin("champion")
+    assert pin.version == 1
+    assert "Pin the new release" in pipelines.git("log", "-1", "--format=%s", cwd=repository)
+    assert sorted(path.name for path in (act.fake / "releases" / "tiny-v1").iterdir()) == ["report.html", "tiny.zip"]
+
+    again = act(repository, "push", "release")  # nothing changed: no second commit, no second release
+    assert again.returncode == 0, again.stdout[-4000:]
+    assert [path.name for path in (act.fake / "releases").iterdir()] == ["tiny-v1"]
+    assert not pipelines.git("fetch", "origin", cwd=repository) + pipelines.git("diff", "origin/main", cwd=repository)
+
+    subprocess.run(["rm", "-r", act.fake / "cache"], check=True)  # a cache that was lost
+    pipelines.redden(repository)
+    red = act(repository, "pull_request", "gate")
     assert red.returncode != 0
+    assert f"Release 1 is on this machine (bundle {pin.bundle[:12]})" in red.stdout
     assert "Failure - Main Run the plan up to the gate" in red.stdout
-    assert "Success - Main Show the verdict" in red.stdout
+    assert "REFUSED" in red.stdout
+    assert "Success - Main Comment the verdict on the pull request" in red.stdout
+    assert (act.fake / "body").read_text().startswith("<!-- modelworks: tiny -->\n")
+    act(repository, "pull_request", "gate")
+    assert "api --method PATCH repos/our/moods/issues/comments/77" in (act.fake / "asked").read_text()
 
 
-def test_a_stale_workflow_fails_the_job_before_anything_runs(act, repository, tmp_path):
+def test_a_stale_workflow_fails_the_job_before_anything_runs(act, repository):
     workflow = repository / ".github" / "workflows" / "modelworks.yml"
     workflow.write_text(workflow.read_text("utf-8") + "# edited by hand\n", "utf-8")
-    commit()
-    stale = gate_job(act, repository, tmp_path / "actions")
+    pipelines.commit(repository)
+    stale = act(repository, "push", "gate")
     assert "Failure - Main Files made by export are fresh" in stale.stdout
     assert "PASSED" not in stale.stdout

@@ -44,7 +44,7 @@ jobs:
       - run:
           name: Run the plan up to the gate
           command: modelworks run --until gate --verdict verdict ${FORCE:+--force "$FORCE"}
-          environment: {FORCE: << pipeline.parameters.force >>}
+          environment: {FORCE: "<< pipeline.parameters.force >>"}
           no_output_timeout: 60m
       - keep
       - store_test_results: {path: verdict}
