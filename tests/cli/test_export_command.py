@@ -58,3 +58,39 @@ def test_options_are_the_targets_own():
 def test_systems_are_listed_and_a_misspelt_one_is_told():
     assert "github" in export().output
     assert isinstance(export("githib").exception, ConfigError)
+
+
+def test_check_repeats_the_options_that_the_files_say():
+    export("github", "--set", "branch=the trunk's", "--set", "timeout=120")
+    assert "--set 'branch=the trunk'\"'\"'s'` for moods" in WORKFLOW.read_text()
+    assert "timeout" not in WORKFLOW.read_text().splitlines()[0]  # it is the default
+    assert export("github", "--check").return_value == 0
+    assert export("github", "--check", "--set", "branch=main").return_value == 1
+    assert isinstance(export("github", "--set", "branch=`date`").exception, ConfigError)
+
+
+def test_check_alone_looks_at_all_that_was_exported():
+    assert json.loads(export("--check", "--json").output)["files"] == {}
+    export("github", "--set", "branch=trunk")
+    export("gitlab")
+    assert export("--check").return_value == 0
+    Path(".gitlab-ci.yml").write_text(Path(".gitlab-ci.yml").read_text() + "# mine\n")
+    told = export("--check", "--json")
+    assert told.return_value == 1
+    assert [path for path, state in json.loads(told.output)["files"].items() if state != "fresh"] == [".gitlab-ci.yml"]
+
+
+def test_a_block_leaves_the_users_own_lines():
+    ignore = Path(".gitignore")
+    ignore.write_text("mine/")
+    assert export("git", "--check").return_value == 1
+    export("git")
+    text = ignore.read_text()
+    assert text.startswith("mine/\n")
+    assert ".modelworks/" in text
+    ignore.write_text(text.replace(".modelworks/", ".modelwork/") + "mine too/\n")
+    assert json.loads(export("git", "--check", "--json").output)["files"][".gitignore"] == "stale"
+    export("git")
+    assert ignore.read_text() == text + "mine too/\n"
+    assert export("git", "--check").return_value == 0
+    assert Path(".githooks/pre-commit").stat().st_mode & 0o111

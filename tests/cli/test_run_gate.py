@@ -21,5 +21,8 @@ def test_a_refusal_is_exit_code_1_wherever_the_run_was_to_stop(project):
 
     assert code("--until", "evaluate") == 0
     assert code("--until", "gate") == 1
-    assert code("--until", "gate") == 1  # from the store
+    assert code("--until", "gate", "--verdict", "seen/verdict") == 1  # from the store
+    assert {"junit.xml", "metrics.txt", "report.html", "verdict.md"} <= {
+        p.name for p in (project / "seen/verdict").iterdir()
+    }
     assert code() == 1

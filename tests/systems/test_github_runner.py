@@ -14,6 +14,7 @@ from pathlib import Path
 import outside
 import pipelines
 import pytest
+import yaml
 
 from modelworks.core import lock
 
@@ -69,6 +70,19 @@ def act(tmp_path):
     return run
 
 
+def comment(folder: Path, fake: Path) -> None:
+    """The script of the step that comments, once more: now there is a comment to change."""
+    workflow = yaml.safe_load((folder / ".github" / "workflows" / "modelworks.yml").read_text("utf-8"))
+    step = next(s for s in workflow["jobs"]["gate"]["steps"] if s.get("name", "").startswith("Comment"))
+    (folder / "verdict").mkdir()
+    (folder / "verdict" / "verdict.md").write_text("words")
+    subprocess.run(
+        ["bash", "-e", "-c", step["run"]], cwd=folder, check=True, timeout=60,
+        env={"PATH": f"{fake / 'bin'}:/usr/bin:/bin", "FAKE": str(fake), "RUNNER_TEMP": str(fake), "NUMBER": "5",
+             "MARK": step["env"]["MARK"], "GITHUB_REPOSITORY": "our/moods"},
+    )  # fmt: skip
+
+
 def local(folder: Path, name: str, files: dict[str, str]) -> list[str]:
     place = folder / "actions" / name.replace("/", "-")
     for path, does in files.items():
@@ -101,7 +115,7 @@ def test_gate_and_release_run_to_success_then_a_red_gate_fails_the_job(act, repo
     assert "REFUSED" in red.stdout
     assert "Success - Main Comment the verdict on the pull request" in red.stdout
     assert (act.fake / "body").read_text().startswith("<!-- modelworks: tiny -->\n")
-    act(repository, "pull_request", "gate")
+    comment(repository, act.fake)
     assert "api --method PATCH repos/our/moods/issues/comments/77" in (act.fake / "asked").read_text()
 
 

@@ -51,10 +51,11 @@ def _files(facts: Facts) -> tuple[File, ...]:
     values = {**facts.options, "name": facts.name, "top": top.rstrip("\n")}
     hook = File(path=".githooks/pre-commit", text=fill(_HOOK, **values), executable=True)
     framework = File(path=".pre-commit-config.yaml", text=top + fill(_FRAMEWORK, **values))
+    hooks = {"git": (hook,), "pre-commit": (framework,)}
     return (
         File(path=".gitattributes", text=top + _ATTRIBUTES + _END, block=True),
         File(path=".gitignore", text=top + fill(_IGNORE, **values) + _END, block=True),
-        framework if facts.options["hook"] == "pre-commit" else hook,
+        *hooks.get(facts.options["hook"], ()),
     )
 
 
