@@ -55,5 +55,5 @@ def environment(home: Path) -> dict[str, str]:
     home.mkdir(parents=True, exist_ok=True)
     return {
         **os.environ, "HOME": str(home), "XDG_CACHE_HOME": str(home / "cache"), "PATH": f"{BIN}:{os.environ['PATH']}",
-        "PIP_NO_INDEX": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "GIT_CONFIG_NOSYSTEM": "1",
+        "PIP_NO_INDEX": "1", "PIP_NO_DEPS": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "GIT_CONFIG_NOSYSTEM": "1",
     }  # fmt: skip

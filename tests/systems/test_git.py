@@ -34,7 +34,7 @@ def alone(tmp_path, monkeypatch):
 
 def sh(*command: str, cwd: Path | None = None, fails: bool = False) -> str:
     """Run to success (or failure); gives the output, then the messages."""
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=900)
     assert (done.returncode != 0) is fails, f"{command}: {done.returncode}\n{done.stdout}{done.stderr}"
     return done.stdout + done.stderr
 

@@ -64,7 +64,7 @@ def act(tmp_path):
             "--env", "GITHUB_REPOSITORY=our/moods", "--env", f"PATH={environment['PATH']}", "--env", f"FAKE={fake}",
             *mapped,
         ]  # fmt: skip
-        return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=500)
+        return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=1500)
 
     run.fake = fake
     return run

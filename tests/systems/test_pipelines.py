@@ -82,7 +82,7 @@ def test_gitlab_runs_to_a_release_and_a_red_gate_fails(project, tmp_path, packag
     def run() -> subprocess.CompletedProcess[str]:
         command = ["gitlab-ci-local", "--force-shell-executor", *given]
         return subprocess.run(
-            command, cwd=project, env=environment, capture_output=True, text=True, timeout=400, check=False
+            command, cwd=project, env=environment, capture_output=True, text=True, timeout=1500, check=False
         )
 
     green = run()
@@ -146,7 +146,7 @@ class Circle:
         }
         done = subprocess.run(
             ["bash", "-eo", "pipefail", "-c", facts["command"]], cwd=folder, env={**self.environment, **own},
-            capture_output=True, text=True, timeout=400, check=False,
+            capture_output=True, text=True, timeout=1500, check=False,
         )  # fmt: skip
         self.said += f"{facts['name']}: {done.returncode}\n{done.stdout}{done.stderr}"
         return done.returncode == 0
@@ -201,7 +201,7 @@ def jenkins(tmp_path):
             outside.ROOT / "tests" / "support" / "declarative.groovy", "Jenkinsfile", branch,
         ]  # fmt: skip
         return subprocess.run(
-            command, cwd=folder, env=environment, capture_output=True, text=True, timeout=400, check=False
+            command, cwd=folder, env=environment, capture_output=True, text=True, timeout=1500, check=False
         )
 
     return run
