@@ -116,7 +116,11 @@ def _optimize(settings: config.Project, leaf: tuple[str, ...]) -> Step:
 
 
 def _judging(
-    project: Path, settings: config.Project, leaf: tuple[str, ...], champion: str | None, making: tuple[Step, ...],
+    project: Path,
+    settings: config.Project,
+    leaf: tuple[str, ...],
+    champion: str | None,
+    making: tuple[Step, ...],
     store: Store,
 ) -> tuple[Step, ...]:
     params = {"task": settings.task, "evaluate": msgspec.to_builtins(settings.evaluate)}
