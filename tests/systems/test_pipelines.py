@@ -87,7 +87,8 @@ def test_gitlab_runs_to_a_release_and_a_red_gate_fails(project, tmp_path, packag
 
     green = run()
     assert green.returncode == 0, green.stdout[-4000:] + green.stderr[-2000:]
-    assert "PASSED" in green.stdout
+    assert "PASS  gate" in green.stdout
+    assert "PASSED" in green.stderr  # where `modelworks run` says it
     pin = pinned(tmp_path, remote)
     assert list(kept) == ["/projects/5/packages/generic/tiny/1/tiny.zip"]
     assert (project / "verdict" / "junit.xml").is_file()
@@ -98,7 +99,7 @@ def test_gitlab_runs_to_a_release_and_a_red_gate_fails(project, tmp_path, packag
     red = run()
     assert red.returncode != 0
     assert f"Release 1 is on this machine (bundle {pin.bundle[:12]})" in red.stdout
-    assert "REFUSED" in red.stdout
+    assert "REFUSED" in red.stderr
     assert list(kept) == ["/projects/5/packages/generic/tiny/1/tiny.zip"]
 
 
