@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from modelworks.cli._attach import ATTACH, attached
 
 
 @click.command()
-@click.argument("bundle", default="champion")
+@click.argument("bundle", default="champion", envvar="MODELWORKS_BUNDLE")
 @click.option("--host", help="Address to listen on.  [default: the project's, else 127.0.0.1]")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port; 0 takes a free one.  [default: 8080]")
 @click.option("--lanes", type=click.IntRange(0), help="Threads that run the model; 0 chooses by the machine.")
@@ -25,12 +26,16 @@ def command(bundle: str, attach: tuple[str, ...], as_json: bool, **given: Any) -
 
     BUNDLE is a folder, a .zip, a channel or the start of a bundle's id. A server on a channel follows
     it: when a release is promoted, it changes the model without losing a request. SIGTERM drains.
+
+    For containers, MODELWORKS_BUNDLE names the bundle, and MODELWORKS_SERVE is the section `serve` of
+    modelworks.yaml as JSON; what is written on the command line comes first.
     """
     from modelworks.core import config, paths
     from modelworks.serve.server import Server, serve
 
     folder = _project()
     settings = config.load_project(folder).serve if folder else config.Serve()
+    settings = config.serve_of(os.environ.get("MODELWORKS_SERVE", ""), settings, where="MODELWORKS_SERVE")
     settings = msgspec.structs.replace(settings, **{k: v for k, v in given.items() if v is not None})
     records = paths.records(folder) if folder else None
     source = replace(_source(bundle, folder), attach=attached(attach))

@@ -145,6 +145,17 @@ def engine(settings: Project) -> Engine:
     return settings.engine if isinstance(settings.engine, Engine) else Engine(name=settings.engine)
 
 
+def serve_of(text: str, settings: Serve, where: str) -> Serve:
+    """The settings with the fields that a JSON object names; an empty text names none."""
+    try:
+        given = msgspec.json.decode(text or "{}", type=dict[str, Any])
+        return msgspec.convert({**msgspec.to_builtins(settings), **given}, Serve, strict=True)
+    except msgspec.DecodeError as error:
+        raise ConfigError(
+            f"not the server's settings: {error}", where=where, seen=text, allowed=_keys(Serve)
+        ) from error
+
+
 def seconds(text: str, where: str = "") -> float:
     """`90s`, `15m`, `2h` (or a plain number of seconds) as seconds."""
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smh]?)\s*", text)
