@@ -38,8 +38,8 @@ RUN --mount=type=bind,target=/context \\
 WORKDIR /opt/modelworks/lib
 RUN python3 -m pip --python /opt/modelworks/bin/python uninstall --yes --quiet hf-xet huggingface-hub \\
     && find . -depth -type d \\( -name tests -o -path '*/numpy/f2py' -o -path '*/numpy/distutils' \\
-        -o -path '*/onnxruntime/transformers' -o -path '*/onnxruntime/quantization' -o -path '*/onnxruntime/tools' \\) \\
-        -exec rm -r {} + \\
+    -o -path '*/onnxruntime/transformers' -o -path '*/onnxruntime/quantization' -o -path '*/onnxruntime/tools' \\) \\
+    -exec rm -r {} + \\
     && find . \\( -name '*.pyi' -o -path '*/modelworks/starters/*.zip' \\) -delete \\
     && python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash .
 # A bundle that is damaged or altered ends the build here.

@@ -1,0 +1,38 @@
+"""What several systems' tests share: one Docker engine and one serving image a session."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import docker_engine
+import pytest
+
+
+@pytest.fixture(scope="session")
+def docker() -> Iterator[docker_engine.Engine]:
+    """A Docker engine: the one at $DOCKER_HOST, or one of the session's own."""
+    with docker_engine.running() as engine:
+        yield engine
+
+
+@pytest.fixture(scope="session")
+def serving_context(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """deploy/docker of an exported project, with the wheels of this checkout."""
+    return docker_engine.exported(tmp_path_factory.mktemp("exported"))
+
+
+@pytest.fixture(scope="session")
+def serving_image(docker: docker_engine.Engine, serving_context: Path) -> str:
+    """The name of the serving image, without a model: mount a bundle at /bundle."""
+    return docker_engine.build_serving(docker, serving_context)
+
+
+@pytest.fixture(scope="session")
+def serving_image_tar(
+    docker: docker_engine.Engine, serving_image: str, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The serving image as `docker save` writes it, for containerd and others."""
+    path = tmp_path_factory.mktemp("image") / "serving.tar"
+    docker("save", "--output", path, serving_image)
+    return path
