@@ -25,6 +25,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -183,7 +184,7 @@ def _once(path: Path) -> Iterator[Path | None]:
             part.replace(path)
 
 
-def exported(folder: Path, name: str = "moods", **options: str) -> Path:
+def exported(folder: Path, name: str = "moods", *, wheels: bool = True, **options: str) -> Path:
     """A project in `folder` with what `modelworks export docker` writes; `deploy/docker` of it, with wheels inside."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "modelworks.yaml").write_text(f"name: {name}\ntask: sentiment-analysis\ndata: {{source: data.csv}}\n")
@@ -191,41 +192,41 @@ def exported(folder: Path, name: str = "moods", **options: str) -> Path:
     command = [sys.executable, "-m", "modelworks", "export", "docker", *chosen]
     env = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
     subprocess.run(command, cwd=folder, env=env, check=True, stdout=subprocess.DEVNULL)
-    shutil.copytree(wheels(), folder / "deploy" / "docker" / "wheels", dirs_exist_ok=True)
-    return folder / "deploy" / "docker"
+    context = folder / "deploy" / "docker"
+    if wheels:
+        shutil.copytree(wheels_of_dependencies(), context / "wheels", dirs_exist_ok=True)
+        wheel_of_checkout(context / "wheels")
+    return context
 
 
-def wheels() -> Path:
-    """Wheels of this checkout and of all that serving needs, as pinned in constraints.txt."""
-    told = hashlib.sha256()
-    names = [f for f in _git("ls-files", "--cached", "--others", "--exclude-standard", "src").splitlines() if f]
-    for name in ["pyproject.toml", "constraints.txt", *sorted(names)]:
-        if (ROOT / name).is_file():
-            told.update(name.encode() + (ROOT / name).read_bytes())
-    path = ROOT / ".venvs" / "docker" / "wheels" / told.hexdigest()[:16]
+def wheels_of_dependencies() -> Path:
+    """Wheels of all that serving needs, as pinned in constraints.txt: downloaded once."""
+    pins = (ROOT / "constraints.txt").read_bytes()
+    needed = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    name = hashlib.sha256(pins + "\n".join(needed).encode()).hexdigest()[:16]
+    path = ROOT / ".venvs" / "docker" / "wheels" / name
     with _once(path) as part:
         if part is not None:
-            _make_wheels(part, names)
+            only = ["--only-binary=:all:", "--python-version", PYTHON, "--constraint", ROOT / "constraints.txt"]
+            _pip("download", *only, "--dest", part, *needed)
     return path
 
 
-def _git(*arguments: str) -> str:
-    return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-
-
-def _make_wheels(part: Path, names: list[str]) -> None:
-    """From a copy, so that nothing of earlier builds gets in; then what it needs, from this machine's indexes."""
-    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
+def wheel_of_checkout(into: Path) -> None:
+    """The wheel of this checkout, from a copy, so that nothing of earlier builds gets in."""
+    listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "src"]
+    names = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
     with tempfile.TemporaryDirectory() as copy:
         for name in ["pyproject.toml", "README.md", "LICENSE", *names]:
             if (ROOT / name).is_file():
                 (Path(copy) / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(ROOT / name, Path(copy) / name)
-        subprocess.run([*pip, "wheel", "--no-deps", "--wheel-dir", part, copy], check=True, timeout=600)
-    wheel = next(part.glob("modelworks-*.whl"))
-    binary = ["--only-binary=:all:", "--python-version", PYTHON, "--constraint", ROOT / "constraints.txt"]
-    command = [*pip, "download", *binary, "--dest", part, wheel]
-    subprocess.run([str(word) for word in command], check=True, timeout=600)
+        _pip("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", into, copy)
+
+
+def _pip(*words: str | Path) -> None:
+    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", *map(str, words)]
+    subprocess.run(command, check=True, timeout=900)
 
 
 def build(engine: Engine, context: Path, tag: str, *arguments: str | Path, **build_args: str) -> str:

@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import threading
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -253,3 +252,55 @@ def test_compose_is_valid(serving_context):
         assert service["read_only"] is True
         assert service["cap_drop"] == ["ALL"]
         assert service["mem_limit"]
+
+
+STAND_IN = """\
+FROM {base}
+COPY prometheus promtool /bin/
+COPY prometheus.yml /etc/prometheus/
+RUN mkdir /prometheus
+ENTRYPOINT ["prometheus"]
+"""
+
+
+@pytest.fixture
+def prometheus_image(docker: Engine, tmp_path: Path) -> str:
+    """Debian's Prometheus in an image, laid out as prom/prometheus, which nothing here can pull."""
+    environment("prometheus")
+    context = tmp_path / "prometheus"
+    context.mkdir()
+    for name in ("prometheus", "promtool"):
+        shutil.copy(shutil.which(name) or "", context / name)
+    (context / "prometheus.yml").write_text("")
+    (context / "Dockerfile").write_text(STAND_IN.format(base=docker_engine.base_image(docker)))
+    docker("build", "--network", "none", "--tag", "modelworks-test/prometheus:1", context)
+    return "modelworks-test/prometheus:1"
+
+
+def test_compose_runs_the_model_and_prometheus_scrapes_it(docker, baked, prometheus_image, tmp_path):
+    context = docker_engine.exported(tmp_path / "project", wheels=False, prometheus=prometheus_image)
+    ports = {"MODEL_PORT": str(free_port()), "PROMETHEUS_PORT": str(free_port()), "MODEL_IMAGE": baked}
+    compose = ["docker-compose", "--file", str(context / "compose.yaml"), "--project-name", "moods-test"]
+    env = {**docker.env, **ports}
+    text = (context / "prometheus.yml").read_text().replace("15s", "1s")
+    (context / "prometheus.yml").write_text(text)
+
+    def run(*words: str) -> None:
+        done = subprocess.run([*compose, *words], env=env, capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    try:
+        run("up", "--detach", "--no-build", "model", "prometheus")
+        for service in ("model", "prometheus"):
+            healthy(docker, f"moods-test_{service}_1")
+        assert json.loads(ask(int(ports["MODEL_PORT"]), b'{"text": "fine"}'))["label"]
+        query = f"http://127.0.0.1:{ports['PROMETHEUS_PORT']}/api/v1/query?query=modelworks_requests_total"
+
+        def scraped() -> bool:
+            with urllib.request.urlopen(query, timeout=10) as answer:
+                found = json.load(answer)["data"]["result"]
+            return any(one["metric"]["model"] == "moods" for one in found)
+
+        within(60, scraped)
+    finally:
+        run("down", "--volumes")

@@ -118,4 +118,9 @@ def serve(server: Server, started: Callable[[str, Served], None]) -> None:
     import uvloop
 
     raise_file_limit()
+    signal.signal(signal.SIGTERM, _leave)  # until it listens: process 1 of a container would not hear it at all
     uvloop.run(server.run(started))
+
+
+def _leave(number: int, _: object) -> None:
+    raise SystemExit(128 + number)
