@@ -232,7 +232,7 @@ def _pip(*words: str | Path) -> None:
 def build(engine: Engine, context: Path, tag: str, *arguments: str | Path, **build_args: str) -> str:
     """Build an exported context on the base image, from its wheels alone. Arguments come before the context."""
     settings = context.with_name(f"{context.name}.pip.conf")
-    settings.write_text("[global]\nno-index = true\nfind-links = /context/wheels\n")
+    settings.write_text("[global]\nno-index = true\nfind-links = /context\n")
     given = [part for key, value in build_args.items() for part in ("--build-arg", f"{key}={value}")]
     engine(
         "build", "--network", "none", "--secret", f"id=pip.conf,src={settings}", "--tag", tag,

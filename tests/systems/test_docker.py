@@ -212,6 +212,20 @@ def test_an_altered_bundle_ends_the_build(docker, serving_context, serving_image
     assert docker.run("image", "inspect", "moods:altered").returncode
 
 
+def test_the_training_image_holds_the_project_and_runs_as_nobody_special(docker, serving_context, serving_image):
+    project = serving_context.parents[1]
+    (project / ".env").write_text("SECRET=1")
+    dockerfile = serving_context / "Dockerfile.train"
+    # with the light base alone: torch and all the rest would take minutes
+    docker_engine.build(docker, project, "moods-train:1", "--file", dockerfile, REQUIREMENT="modelworks")
+    words = ("run", "--rm", "--cap-drop=ALL", "--security-opt=no-new-privileges")
+    assert "sentiment-analysis" in docker(*words, "moods-train:1", "tasks")
+    seen = docker(*words, "--entrypoint", "sh", "moods-train:1", "-c", "id -u; touch modelworks.lock; ls -A")
+    assert seen.split()[0] == "1000"
+    assert "modelworks.yaml" in seen
+    assert ".env" not in seen
+
+
 @pytest.fixture
 def registry(tmp_path: Path) -> Iterator[str]:
     """A real registry on loopback; host:port."""

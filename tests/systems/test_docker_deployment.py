@@ -30,7 +30,7 @@ def port(docker: Engine, serving_image: str, project: Path, monkeypatch: pytest.
     port = free_port()
     docker_engine.exported(project)
     pip_conf = project / "pip.conf"
-    pip_conf.write_text("[global]\nno-index = true\nfind-links = /context/wheels\n")
+    pip_conf.write_text("[global]\nno-index = true\nfind-links = /context\n")
     options = {
         "host": docker.host, "client": docker.client, "port": str(port), "pip_conf": str(pip_conf), "memory": "1g",
         "base": docker_engine.base_image(docker),

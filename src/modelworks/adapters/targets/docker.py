@@ -26,11 +26,12 @@ ARG REQUIREMENT="<<requirement>>"
 # Other indexes. One with a password: docker build --secret id=pip.conf,src=FILE
 ARG PIP_INDEX_URL
 ARG PIP_EXTRA_INDEX_URL
-# Wheels in wheels/ are taken beside the index's, and constraints.txt pins versions; both may be absent.
-RUN --mount=type=bind,target=/context \\
-    --mount=type=cache,target=/root/.cache/pip \\
+# Wheels in wheels/ are taken beside the index's, and constraints.txt pins versions; both may be absent, so these are
+# patterns. Nothing else is copied: another model installs nothing anew.
+COPY constraints.tx[t] wheel[s]/* /context/
+RUN --mount=type=cache,target=/root/.cache/pip \\
     --mount=type=secret,id=pip.conf,target=/etc/pip.conf \\
-    set -- --no-compile --disable-pip-version-check --find-links /context/wheels \\
+    set -- --no-compile --disable-pip-version-check --find-links /context \\
     && if [ -f /context/constraints.txt ]; then set -- "$@" --constraint /context/constraints.txt; fi \\
     && python3 -m venv --without-pip /opt/modelworks \\
     && python3 -m pip --python /opt/modelworks/bin/python install "$@" "${REQUIREMENT}"
@@ -44,15 +45,14 @@ RUN python3 -m pip --python /opt/modelworks/bin/python uninstall --yes --quiet h
     && python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash .
 # A bundle that is damaged or altered ends the build here.
 ARG BUNDLE=""
-RUN --mount=type=bind,target=/context \\
+RUN --mount=type=bind,target=/given \\
     mkdir /bundle \\
-    && if [ -d "/context/${BUNDLE:-.none}" ]; then cp -r "/context/${BUNDLE}/." /bundle; \\
-    elif [ -n "${BUNDLE}" ]; then python3 -m zipfile -e "/context/${BUNDLE}" /bundle; fi \\
+    && if [ -d "/given/${BUNDLE:-.none}" ]; then cp -r "/given/${BUNDLE}/." /bundle; \\
+    elif [ -n "${BUNDLE}" ]; then python3 -m zipfile -e "/given/${BUNDLE}" /bundle; fi \\
     && if [ -n "${BUNDLE}" ]; then /opt/modelworks/bin/modelworks bundle verify /bundle; fi \\
-    && chmod -R a+rX /bundle
-RUN --mount=type=bind,target=/context \\
-    mkdir -p /usr/share/sbom \\
-    && /opt/modelworks/bin/python /context/sbom.py > /usr/share/sbom/modelworks.cdx.json
+    && chmod -R a+rX /bundle \\
+    && mkdir -p /usr/share/sbom \\
+    && /opt/modelworks/bin/python /given/sbom.py > /usr/share/sbom/modelworks.cdx.json
 
 FROM ${BASE}
 COPY --from=build /opt/modelworks /opt/modelworks
@@ -102,22 +102,27 @@ _SERVE_IGNORE = """\
 _TRAIN = """\
 # The project with all that training needs: `modelworks run` in a container, on one machine or a cluster.
 #   docker build --file deploy/docker/Dockerfile.train --tag <<name>>-train .
-#   docker run --volume "$PWD/.modelworks:/project/.modelworks" <<name>>-train run
+#   docker run --volume "$PWD:/project" --user "$(id -u):$(id -g)" <<name>>-train run
+# Mounted like this, store and modelworks.lock stay when it ends; without a mount it runs on the copy inside.
 # On a machine with a GPU: --gpus all. Without one, PIP_EXTRA_INDEX_URL can name an index of torch for CPUs (smaller).
 # Needs BuildKit (the default since Docker 23).
 ARG BASE=<<base>>
 
-FROM ${BASE}
+FROM ${BASE} AS build
 ARG REQUIREMENT="<<full>>"
 ARG PIP_INDEX_URL
 ARG PIP_EXTRA_INDEX_URL
-RUN --mount=type=bind,source=deploy/docker,target=/context \\
-    --mount=type=cache,target=/root/.cache/pip \\
+# Wheels and pins as for the serving image; both may be absent.
+COPY deploy/docker/constraints.tx[t] deploy/docker/wheel[s]/* /context/
+RUN --mount=type=cache,target=/root/.cache/pip \\
     --mount=type=secret,id=pip.conf,target=/etc/pip.conf \\
-    set -- --disable-pip-version-check --find-links /context/wheels \\
+    set -- --disable-pip-version-check --find-links /context \\
     && if [ -f /context/constraints.txt ]; then set -- "$@" --constraint /context/constraints.txt; fi \\
     && python3 -m venv --without-pip /opt/modelworks \\
     && python3 -m pip --python /opt/modelworks/bin/python install "$@" "${REQUIREMENT}"
+
+FROM ${BASE}
+COPY --from=build /opt/modelworks /opt/modelworks
 ENV PATH=/opt/modelworks/bin:$PATH \\
     PYTHONUNBUFFERED=1 \\
     HOME=/tmp \\
