@@ -243,7 +243,7 @@ def registry(tmp_path: Path) -> Iterator[str]:
 
 def test_it_is_pushed_to_a_registry_and_run_by_digest(docker, baked, registry, start):
     docker("tag", baked, f"{registry}/moods:1")
-    docker("push", f"{registry}/moods:1")
+    docker("push", f"{registry}/moods:1", seconds=900)  # half a gigabyte is compressed
     [digest] = [d for d in json.loads(docker("image", "inspect", baked))[0]["RepoDigests"] if registry in d]
     with urllib.request.urlopen(f"http://{registry}/v2/moods/manifests/{digest.partition('@')[2]}", timeout=10) as kept:
         assert f"sha256:{hashlib.sha256(kept.read()).hexdigest()}" == digest.partition("@")[2]
