@@ -1,7 +1,7 @@
 import msgspec
 import pytest
 
-from modelworks.core.config import Project, load_project, parse_project, percent, seconds
+from modelworks.core.config import Project, Serve, load_project, parse_project, percent, seconds, serve_of
 from modelworks.core.errors import ConfigError
 
 BASE = "name: a\ntask: ner\ndata: {source: x}\n"
@@ -89,3 +89,17 @@ def test_schema_can_be_published() -> None:
 def test_an_override_that_is_no_yaml_is_text() -> None:
     text = "name: a\ntask: sentiment-analysis\ndata: {source: x.csv}\n"
     assert parse_project(text, overrides=("gate.accuracy=>= 0.4",)).gate == {"accuracy": ">= 0.4"}
+
+
+def test_the_server_settings_of_an_environment_replace_only_what_they_name() -> None:
+    project = Serve(port=9000, queue=7)
+    assert serve_of("", project, where="X") == project
+    assert serve_of('{"port": 1, "lanes": 2}', project, where="X") == Serve(port=1, queue=7, lanes=2)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"prt": 1}', '{"port": "1"}', '{"port": 70000}', '{"streams": 0}'])
+def test_server_settings_that_make_no_sense_are_refused_by_name(text: str) -> None:
+    with pytest.raises(ConfigError, match="not the server's settings") as caught:
+        serve_of(text, Serve(), where="MODELWORKS_SERVE")
+    assert caught.value.where == "MODELWORKS_SERVE"
+    assert "port" in caught.value.allowed

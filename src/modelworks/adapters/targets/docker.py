@@ -13,8 +13,8 @@ from modelworks.contracts.target import Facts, File, Target
 _SERVE = """\
 # What answers, and nothing else: no torch, no pip, no compiler, no shell script.
 #   modelworks bundle export champion deploy/docker/bundle.zip
-#   docker build --build-arg BUNDLE=bundle.zip --tag <<name>> deploy/docker
-#   docker run --read-only --cap-drop ALL --security-opt no-new-privileges -p 127.0.0.1:8080:8080 <<name>>
+#   docker build --build-arg BUNDLE=bundle.zip --tag <<image>> deploy/docker
+#   docker run --read-only --cap-drop ALL --security-opt no-new-privileges -p 127.0.0.1:8080:8080 <<image>>
 # Without BUNDLE the image holds no model: mount one at /bundle, or name a folder in MODELWORKS_BUNDLE.
 # Needs BuildKit (the default since Docker 23).
 
@@ -101,8 +101,8 @@ _SERVE_IGNORE = """\
 
 _TRAIN = """\
 # The project with all that training needs: `modelworks run` in a container, on one machine or a cluster.
-#   docker build --file deploy/docker/Dockerfile.train --tag <<name>>-train .
-#   docker run --volume "$PWD:/project" --user "$(id -u):$(id -g)" <<name>>-train run
+#   docker build --file deploy/docker/Dockerfile.train --tag <<image>>-train .
+#   docker run --volume "$PWD:/project" --user "$(id -u):$(id -g)" <<image>>-train run
 # Mounted like this, store and modelworks.lock stay when it ends; without a mount it runs on the copy inside.
 # On a machine with a GPU: --gpus all. Without one, PIP_EXTRA_INDEX_URL can name an index of torch for CPUs (smaller).
 # Needs BuildKit (the default since Docker 23).
@@ -153,7 +153,7 @@ def _files(facts: Facts) -> tuple[File, ...]:
     plain = {
         **facts.options,
         "name": facts.name,
-        "image": facts.name.lower(),
+        "image": re.sub("[-_]+", "-", facts.name.lower()).strip("-") or "model",
         "full": facts.requirement,
         "requirement": _light(facts.requirement, facts.options["extras"]),
         "serve": json.dumps({**facts.settings.get("serve", {}), **serve}, sort_keys=True),
