@@ -120,17 +120,18 @@ RUN --mount=type=cache,target=/root/.cache/pip \\
     && if [ -f /context/constraints.txt ]; then set -- "$@" --constraint /context/constraints.txt; fi \\
     && python3 -m venv --without-pip /opt/modelworks \\
     && python3 -m pip --python /opt/modelworks/bin/python install "$@" "${REQUIREMENT}"
+COPY . /project
+RUN rm -rf /project/deploy/docker/wheels
 
 FROM ${BASE}
 COPY --from=build /opt/modelworks /opt/modelworks
+COPY --from=build --chown=1000:1000 /project /project
 ENV PATH=/opt/modelworks/bin:$PATH \\
     PYTHONUNBUFFERED=1 \\
     HOME=/tmp \\
     ORT_DISABLE_TELEMETRY=1 \\
     MLFLOW_DISABLE_TELEMETRY=true
 WORKDIR /project
-COPY . .
-RUN mkdir -p .modelworks && chown 1000:1000 . .modelworks
 USER 1000:1000
 ENTRYPOINT ["modelworks"]
 CMD ["run"]
