@@ -230,3 +230,35 @@ def test_outside_a_project_a_bundle_is_a_path(project):
     with pytest.raises(ConfigError, match="no bundle 'champion' here") as caught:
         _bundles.resolve("champion")
     assert "folder or a .zip" in str(caught.value)
+
+
+OPENING = """
+import time
+from modelworks.serve.server import serve
+class Opening:
+    async def run(self, started):
+        print("opening", flush=True)
+        time.sleep(60)
+serve(Opening(), print)
+"""
+
+
+def test_sigterm_while_the_model_is_opened_ends_the_process():
+    """Without a handler, process 1 of a container would not hear it."""
+    process = subprocess.Popen([sys.executable, "-c", OPENING], stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "opening\n"
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 128 + signal.SIGTERM
+    process.stdout.close()
+
+
+def test_a_container_names_bundle_and_settings_by_its_environment(text_bundle, tmp_path):
+    named = {"MODELWORKS_BUNDLE": str(text_bundle), "MODELWORKS_SERVE": '{"port": 0, "records": false}'}
+    command = [sys.executable, "-m", "modelworks", "serve", "--json"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=tmp_path, env={**os.environ, **named})
+    said = json.loads(process.stdout.readline())
+    assert said["bundle"] == open_manifest(text_bundle).id
+    assert not said["url"].endswith(":8080")
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 0
+    process.stdout.close()
