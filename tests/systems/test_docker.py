@@ -253,12 +253,20 @@ def test_it_is_pushed_to_a_registry_and_run_by_digest(docker, baked, registry, s
     healthy(docker, container)
 
 
+def without_name(path: Path) -> Path:
+    """A copy beside it for docker-compose 1.29, which knows all of the file but the key `name` of Compose 2."""
+    old = path.with_name("compose-1.yaml")
+    old.write_text("".join(x for x in path.read_text().splitlines(keepends=True) if not x.startswith("name:")))
+    return old
+
+
 def test_compose_is_valid(serving_context):
     path = serving_context / "compose.yaml"
     checker = environment("docker") / "bin" / "check-jsonschema"
     schema = subprocess.run([checker, "--builtin-schema", "vendor.compose-spec", path], capture_output=True, text=True)
     assert schema.returncode == 0, schema.stdout
-    done = subprocess.run(["docker-compose", "-f", path, "config"], capture_output=True, text=True)
+    old = without_name(path)
+    done = subprocess.run(["docker-compose", "-f", old, "config"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     services = yaml.safe_load(done.stdout)["services"]
     assert set(services) == {"model", "mlflow", "prometheus", "grafana"}
@@ -294,7 +302,7 @@ def prometheus_image(docker: Engine, tmp_path: Path) -> str:
 def test_compose_runs_the_model_and_prometheus_scrapes_it(docker, baked, prometheus_image, tmp_path):
     context = docker_engine.exported(tmp_path / "project", wheels=False, prometheus=prometheus_image)
     ports = {"MODEL_PORT": str(free_port()), "PROMETHEUS_PORT": str(free_port()), "MODEL_IMAGE": baked}
-    compose = ["docker-compose", "--file", str(context / "compose.yaml"), "--project-name", "moods-test"]
+    compose = ["docker-compose", "--file", str(without_name(context / "compose.yaml")), "--project-name", "moods-test"]
     env = {**docker.env, **ports}
     text = (context / "prometheus.yml").read_text().replace("15s", "1s")
     (context / "prometheus.yml").write_text(text)
