@@ -18,7 +18,7 @@ from modelworks.core import config, registry
 from modelworks.core.errors import ConfigError, DataError
 from modelworks.dataset import Dataset
 from modelworks.kinds import Example
-from modelworks.stages.learn import checkpoint, rows, sources
+from modelworks.stages.learn import checkpoint, machine, rows, sources
 from modelworks.stages.learn.fit import Fitted, fit
 from modelworks.stages.learn.judge import Judge
 from modelworks.stages.learn.setting import Setting
@@ -42,10 +42,11 @@ def run(work: Work) -> dict[str, Any]:
     options = options_of(family, source, wish.options)
     setting = _setting(work, task, family, source, options, dataset, wish.seed)
     deadline = began + config.seconds(wish.budget, "train.budget") * (1 - _WRITING)
-    if wish.tune is not None:
-        options, fitted = tune(setting, options, wish.tune, deadline, work.scratch)
-    else:
-        fitted = fit(setting, options, deadline, work.scratch)
+    with machine.watched(work.output / machine.FILE):
+        if wish.tune is not None:
+            options, fitted = tune(setting, options, wish.tune, deadline, work.scratch)
+        else:
+            fitted = fit(setting, options, deadline, work.scratch)
     checkpoint.write(work.output, setting, options, fitted, dataset)
     return facts(setting, fitted, time.monotonic() - began)
 

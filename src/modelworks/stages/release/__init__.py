@@ -2,7 +2,7 @@
 told in the background. A registry that is slow or away never blocks or undoes a release: the lock is the truth."""
 
 from modelworks.stages.release.channels import promote, rollback
-from modelworks.stages.release.outbox import pending, start, sync
+from modelworks.stages.release.outbox import pending, put_moved, sink_of, start, sync, uri_of
 from modelworks.stages.release.step import restore, run
 
-__all__ = ["pending", "promote", "restore", "rollback", "run", "start", "sync"]
+__all__ = ["pending", "promote", "put_moved", "restore", "rollback", "run", "sink_of", "start", "sync", "uri_of"]

@@ -16,7 +16,7 @@ from modelworks.core import files, lock, paths
 from modelworks.core.errors import ConfigError, GateFailed
 from modelworks.core.hashing import file_digest
 from modelworks.core.lock import Pin
-from modelworks.stages.release import channels, outbox
+from modelworks.stages.release import channels, commit, outbox, story
 
 
 def run(work: Work) -> dict[str, Any]:
@@ -97,29 +97,32 @@ def _bounded(score: dict[str, Any]) -> bool:
 def _entry(work: Work, verdict: dict[str, Any], bundle_id: str | None) -> outbox.Entry:
     report = _json(work.inputs["report"] / "report.json")
     checkpoint = _json(work.inputs["checkpoint"] / "checkpoint.json")
-    settings = work.params["release"]
+    settings, task, key = work.params["release"], str(work.params["task"]), work.inputs["verdict"].name
+    started, seconds = story.times(work.inputs["verdict"])
     return outbox.Entry(
-        key=work.inputs["verdict"].name, registry=settings["registry"], uri=settings["uri"],
-        project=str(work.params["name"]),
-        params=_flat({"task": work.params["task"], "family": checkpoint["family"], "options": checkpoint["options"]}),
+        key=key, registry=settings["registry"], uri=settings["uri"], project=str(work.params["name"]),
+        params=story.flat({"task": task, "family": checkpoint["family"], "options": checkpoint["options"]}),
         metrics={n: s["value"] for n, s in report["scores"].items() if s["value"] is not None},
-        curves={n: [(int(s), float(v)) for s, v in c] for n, c in _curves(work).items()},
-        tags={"dataset": report["dataset"], "verdict": "passed" if verdict["passed"] else "failed"},
+        curves=story.curves(work.inputs["checkpoint"]),
+        tags={
+            "dataset": report["dataset"], "verdict": "passed" if verdict["passed"] else "failed", "task": task,
+            **commit.head(work.project),
+        },
+        description=_description(work, verdict), data=story.dataset(work), started=started, seconds=seconds,
+        children=story.steps(work, key),
         files=tuple(str(work.inputs["verdict"] / name) for name in ("report.html", "verdict.md", "verdict.json")),
         bundle=bundle_id, channel="champion" if bundle_id else None,
     )  # fmt: skip
 
 
-def _curves(work: Work) -> dict[str, list[list[float]]]:
-    path = work.inputs["checkpoint"] / "history.json"
-    return _json(path) if path.exists() else {}
-
-
-def _flat(value: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, inner in value.items():
-        flat.update(_flat(inner, f"{prefix}{name}.") if isinstance(inner, dict) else {f"{prefix}{name}": inner})
-    return flat
+def _description(work: Work, verdict: dict[str, Any]) -> str:
+    """The verdict, then the bundle's card (without its front matter, which is for machines)."""
+    parts = [str(verdict["words"])]
+    card = work.inputs["bundle"] / "bundle" / "README.md"
+    if card.exists():
+        text = card.read_text("utf-8")
+        parts.append(text.split("\n---\n", 1)[-1] if text.startswith("---") else text)
+    return "\n\n".join(part.strip() for part in parts)
 
 
 def _json(path: Path) -> Any:
