@@ -43,23 +43,31 @@ def rows(given: Any, kind: str) -> list[dict[str, Any]]:
     """What MLflow hands over, as rows by field, without empty cells."""
     if hasattr(given, "to_dict") and hasattr(given, "columns"):
         given = given.to_dict("records")
-    elif isinstance(given, Mapping):
-        given = _columns(given)
     elif hasattr(given, "tolist"):
         given = given.tolist()
     if isinstance(given, str | bytes) or not isinstance(given, Sequence):
         given = [given]
-    first = msgspec.structs.fields(named(kind))[0].encode_name
-    return [_row(row, first) for row in given]
+    fields = msgspec.structs.fields(named(kind))
+    single = {field.encode_name for field in fields if field.type in _SINGLE}
+    first = fields[0].encode_name
+    return [_row(row, first) for part in given for row in _spread(part, single)]
 
 
-def _columns(given: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """A mapping of columns, all lists of one length, as rows; any other mapping is one row."""
+_SINGLE = (str, bytes, int, float, bool)
+
+
+def _spread(given: Any, single: set[str]) -> list[Any]:
+    """A mapping of columns as rows. It is one when a field that holds a single value holds a list: MLflow makes one
+    row of `{"text": ["…", "…"]}`."""
+    if not isinstance(given, Mapping):
+        return [given]
     columns = {name: value.tolist() if hasattr(value, "tolist") else value for name, value in given.items()}
-    if not columns or not all(isinstance(column, list | tuple) for column in columns.values()):
+    columns = {name: value for name, value in columns.items() if not _empty(value)}
+    if not any(isinstance(columns[name], list | tuple) for name in single & columns.keys()):
         return [columns]
-    if len({len(column) for column in columns.values()}) > 1:
-        raise RequestError("the columns are not of one length", seen={n: len(c) for n, c in columns.items()})
+    lengths = {name: len(column) if isinstance(column, list | tuple) else 1 for name, column in columns.items()}
+    if len(set(lengths.values())) > 1:
+        raise RequestError("the columns are not of one length", seen=lengths)
     return [dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)]
 
 
