@@ -170,7 +170,8 @@ def test_mlflow_serves_the_version_with_the_same_answers(released: Path, server:
         {"inputs": {"text": TEXTS}},
     ]
     log = tmp_path / "serve.txt"
-    with outside.server(command, log, {"MLFLOW_TRACKING_URI": server}) as process:
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"  # it calls `uvicorn` by name
+    with outside.server(command, log, {"MLFLOW_TRACKING_URI": server, "PATH": path}) as process:
         outside.answers(f"http://127.0.0.1:{port}/ping", 180, process)
         for body in bodies:
             answer = posted(f"http://127.0.0.1:{port}/invocations", body)
@@ -293,9 +294,9 @@ def test_a_server_that_dies_midway_is_told_the_rest_once(project: Path, server: 
             if not sync(project):
                 break
             assert pending(project)[0].error
-            patience, failures = patience + 4, failures + 1
+            patience, failures = patience + 7, failures + 1
             assert failures < 40
-    assert failures > 5
+    assert failures > 2
     found = runs(server, "dying")
     assert set(found) == {"k" * 64, f"{'k' * 64}/train", f"{'k' * 64}/evaluate"}
     for run in found.values():
