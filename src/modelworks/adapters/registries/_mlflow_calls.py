@@ -71,8 +71,9 @@ _SYNC = "modelworks release sync"
 
 
 def _brief(text: str) -> str:
+    """In a line; of a long one both ends, since the client ends with the cause."""
     line = " ".join(text.split())
-    return line if len(line) <= 300 else f"{line[:299]}…"
+    return line if len(line) <= 300 else f"{line[:120]} … {line[-175:]}"
 
 
 def shown(uri: str) -> str:

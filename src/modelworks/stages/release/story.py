@@ -28,10 +28,12 @@ def dataset(work: Work) -> Data | None:
     if folder is None or not facts:
         return None
     asked = record(folder).get("ingredients", {}).get("params", {}).get("data", {})
-    files = [asked.get(name) for name in ("source", "train", "dev", "test")]
-    source = " ".join(" ".join([one] if isinstance(one, str) else one) for one in files if isinstance(one, str | list))
+    files: list[str] = []
+    for part in ("source", "train", "dev", "test"):
+        given = asked.get(part, ())
+        files += [given] if isinstance(given, str) else given if isinstance(given, list) else []  # else a share
     return Data(
-        name=str(work.params["name"]), digest=facts["id"], source=source,
+        name=str(work.params["name"]), digest=facts["id"], source=" ".join(files),
         columns=tuple(facts[name] for name in ("input", "target") if facts.get(name)), splits=facts.get("splits", {}),
     )  # fmt: skip
 
