@@ -13,6 +13,7 @@ import outside
 import pytest
 from tiny_bundles import make_text_bundle
 
+from modelworks.adapters.registries.mlflow import REGISTRY
 from modelworks.core import paths
 from modelworks.stages.release import outbox, pending, sync
 
@@ -116,3 +117,13 @@ def test_one_that_refuses(project: Path, status: int, words: str) -> None:
         failed = tell(project, uri)
     assert failed.refused
     assert words in failed.error
+
+
+def test_the_doctor_is_told_in_seconds(project: Path) -> None:
+    with rubbish(200, b"{}") as uri:
+        assert REGISTRY.check(uri).state == "fault"
+    with rubbish(401, b"go away") as uri:
+        found = REGISTRY.check(uri.replace("//", "//nobody:secret@"))
+    assert (found.what, found.state) == (f"registry {uri}", "fault")
+    assert "credentials" in found.seen
+    assert REGISTRY.check(f"sqlite:///{project / 'registry.db'}").state == "ok"
