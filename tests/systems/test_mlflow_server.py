@@ -221,7 +221,7 @@ def test_rejected_credentials_are_told_and_wait_for_better_ones(
     monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", PASSWORD)
     assert len(sync(project, due=True)) == 1  # not tried by itself
     told = CliRunner().invoke(group, ["release", "sync"], standalone_mode=False)
-    assert (told.return_value, told.output) == (0, "mlflow: mlflow:secret/1\n")
+    assert (told.return_value, told.stdout) == (0, "mlflow: mlflow:secret/1\n")
     assert pending(project) == []
 
 
