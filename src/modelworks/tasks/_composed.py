@@ -17,6 +17,11 @@ _HINT = (
 )
 
 
+def variable(inputs: Mapping[str, str], field: str) -> str:
+    """The variable of a program that holds a field of its input."""
+    return next(name for name, other in inputs.items() if other == field)
+
+
 def no_program(labels: Sequence[str], body: Body) -> Program:
     """Refuses: there is no network to wrap."""
     raise ConfigError("this task is not learnt from labelled data", where="task", hint=_HINT)

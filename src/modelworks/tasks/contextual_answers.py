@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from html import escape
 
 from modelworks.contracts.program import Call, Program
 from modelworks.contracts.task import Task
 from modelworks.kinds import Completion, Continuation, Document, Example, Kind, Message, Prompt, Sampling
-from modelworks.tasks._composed import no_encoding, no_program
+from modelworks.tasks._composed import no_encoding, no_program, variable
 
 READ = 3
 """Documents that the model is given."""
@@ -22,7 +22,7 @@ UNKNOWN = "I don't know."
 def _join(parts: Sequence[Program]) -> Program:
     """Search for what the user asked last, put what was found before the conversation, let the model go on."""
     finder, chat = parts
-    raw, said, wished = (_variable(chat.inputs, field) for field in ("text", "messages", "sampling"))
+    raw, said, wished = (variable(chat.inputs, field) for field in ("text", "messages", "sampling"))
     given, hits = ("asked.text", "asked.messages", "asked.sampling"), finder.outputs["hits"]
     (query,) = finder.inputs
     calls = (
@@ -40,10 +40,6 @@ def _join(parts: Sequence[Program]) -> Program:
     )  # fmt: skip
     outputs = {**chat.outputs, "text": "text", "sources": "sources"}
     return Program(inputs=dict(zip(given, ("text", "messages", "sampling"), strict=True)), calls=calls, outputs=outputs)
-
-
-def _variable(inputs: Mapping[str, str], field: str) -> str:
-    return next(name for name, other in inputs.items() if other == field)
 
 
 def _render(input: Kind, target: Kind | None, prediction: Kind | None) -> str:

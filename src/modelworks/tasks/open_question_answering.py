@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from html import escape
 
 from modelworks.contracts.program import Call, Program
 from modelworks.contracts.task import Task
 from modelworks.kinds import Accepted, Document, Example, Kind, Reference, Sourced, Text
-from modelworks.tasks._composed import no_encoding, no_program
+from modelworks.tasks._composed import no_encoding, no_program, variable
 from modelworks.tasks._html import marked
 
 READ = 3
@@ -19,7 +19,7 @@ def _join(parts: Sequence[Program]) -> Program:
     """The retriever's program, each question beside each document it found, the reader's program on those pairs, and
     its answers put together again by question."""
     finder, reader = parts
-    question, context = (_variable(reader.inputs, field) for field in ("question", "context"))
+    question, context = (variable(reader.inputs, field) for field in ("question", "context"))
     hits, (raw,) = finder.outputs["hits"], finder.inputs
     pairs = Call(op="hits.pairs.v1", inputs=(raw, hits), outputs=(question, context), params={"most": READ})
     found = ("answer", "score", "source", "answers")
@@ -30,10 +30,6 @@ def _join(parts: Sequence[Program]) -> Program:
         inputs=finder.inputs, calls=(*finder.calls, pairs, *reader.calls, together),
         outputs={**{name: name for name in found}, "hits": hits}, length=finder.length,
     )  # fmt: skip
-
-
-def _variable(inputs: Mapping[str, str], field: str) -> str:
-    return next(name for name, other in inputs.items() if other == field)
 
 
 def _render(input: Kind, target: Kind | None, prediction: Kind | None) -> str:
