@@ -148,20 +148,21 @@ class App:
             if batch:
                 raise RequestError("a stream has one input", status=422, where="$.inputs", allowed="one input")
             return self._stream(request, served, inputs[0], events.Plain())
-        return self._ask(request, served, inputs, lambda predictions: typed.respond(predictions, batch))
+        return self._ask(request, served, inputs, lambda found: typed.respond(found.predictions, batch))
 
     def _infer(self, request: Request) -> Result:
         served = self.models.current
         inference, inputs = v2.read(request.body, served.manifest.input)
         return self._ask(
-            request, served, inputs, lambda found: v2.respond(inference, found, served.manifest, served.version)
+            request, served, inputs,
+            lambda found: v2.respond(inference, found.predictions, served.manifest, served.version),
         )  # fmt: skip
 
     def _ask(
-        self, request: Request, served: Served, inputs: list[Kind], respond: Callable[[list[Kind]], Response]
+        self, request: Request, served: Served, inputs: list[Kind], respond: Callable[[Answer], Response]
     ) -> Pending[Response]:
         def answer(found: Answer) -> Response:
-            response = respond(found.predictions)
+            response = respond(found)
             served.monitor.see(inputs, found.predictions)
             if request.asks("timing"):
                 response.headers["server-timing"] = server_timing(found.timing)

@@ -70,15 +70,17 @@ class Answer:
 
     predictions: list[Kind]
     timing: Timing
+    length: int = 0
+    """Of all inputs, by the program's measure (subwords, for texts); 0 when it has none."""
 
 
 class _Job:
     """One admitted request."""
 
-    __slots__ = ("admitted", "left", "pending", "predictions")
+    __slots__ = ("admitted", "left", "length", "pending", "predictions")
 
     def __init__(self, count: int, pending: Pending[Answer], admitted: float) -> None:
-        self.pending, self.left, self.admitted = pending, count, admitted
+        self.pending, self.left, self.admitted, self.length = pending, count, admitted, 0
         self.predictions: list[Kind | None] = [None] * count
 
 
@@ -263,6 +265,9 @@ class Engine:
         timing.prepare, timing.model = prepared - start, time.monotonic() - prepared
         lengths = [row.length for row in rows]
         timing.rows, timing.longest, timing.total_length = len(rows), max(lengths), sum(lengths)
+        if self._by_length:
+            for item, length in zip(batch, lengths, strict=True):
+                item.length = length
         return outcomes
 
     def _prepare(self, batch: list[_Item]) -> list[Row]:
@@ -280,9 +285,10 @@ class Engine:
                 continue
             job.predictions[item.index] = outcome
             job.left -= 1
+            job.length += item.length
             self.outstanding -= 1
             if not job.left:
-                job.pending.resolve(Answer(job.predictions, timing))  # type: ignore[arg-type]  # all are there
+                job.pending.resolve(Answer(job.predictions, timing, job.length))  # type: ignore[arg-type]  # all are there
         while self._jobs and self._jobs[0].pending.done:
             self._jobs.popleft()
         if timing.rows:

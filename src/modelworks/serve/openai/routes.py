@@ -15,13 +15,14 @@ from modelworks.kinds import Kind
 from modelworks.kinds.base import named
 from modelworks.serve import events
 from modelworks.serve.answer import json_response
+from modelworks.serve.engine import Answer as Answered
 from modelworks.serve.message import Pending, Request, Response
 from modelworks.serve.models import Served
 from modelworks.serve.openai import asked
 from modelworks.serve.openai.answered import Answer, Texts, Turns, error_body
 
 __all__ = ["Door", "error_body"]
-Ask = Callable[[Request, Served, list[Kind], Callable[[list[Kind]], Response]], Pending[Response]]
+Ask = Callable[[Request, Served, list[Kind], Callable[[Answered], Response]], Pending[Response]]
 Stream = Callable[[Request, Served, Kind, events.Writer], Pending[Response]]
 
 
@@ -59,7 +60,7 @@ class Door:
         inputs = [kinds.decode(served.manifest.input, value) for value in wanted.inputs()]
         answer = Answer(shape, served.manifest.name, request.id, wanted.wants_usage)
         if not wanted.stream:
-            return self._ask(request, served, inputs, lambda found: json_response(answer.whole(found)))
+            return self._ask(request, served, inputs, lambda found: json_response(answer.whole(found.predictions)))
         if len(inputs) != 1:
             raise RequestError("a stream has one prompt", where="prompt", seen=len(inputs), allowed="1")
         return self._stream(request, served, inputs[0], answer)
@@ -75,19 +76,19 @@ class Door:
             raise RequestError(f"not a valid {kind.name}: {error}", where="input") from error
         return self._ask(request, served, inputs, lambda found: self._vectors(served, wanted, found))
 
-    def _vectors(self, served: Served, wanted: asked.Embeddings, found: list[Kind]) -> Response:
-        vectors: list[list[float]] = [msgspec.to_builtins(one)["embedding"] for one in found]
+    def _vectors(self, served: Served, wanted: asked.Embeddings, found: Answered) -> Response:
+        vectors: list[list[float]] = [msgspec.to_builtins(one)["embedding"] for one in found.predictions]
         if wanted.dimensions and any(len(vector) != wanted.dimensions for vector in vectors):
             raise RequestError(
                 "the model's vectors have another size", where="dimensions", seen=wanted.dimensions,
                 allowed=str(len(vectors[0])),
             )  # fmt: skip
         shown = [_base64(vector) if wanted.encoding_format == "base64" else vector for vector in vectors]
-        words = sum(len(text.split()) for text in wanted.texts())
+        read = found.length or sum(len(text.split()) for text in wanted.texts())
         return json_response({
             "object": "list", "model": served.manifest.name,
             "data": [{"object": "embedding", "index": index, "embedding": one} for index, one in enumerate(shown)],
-            "usage": {"prompt_tokens": words, "total_tokens": words},
+            "usage": {"prompt_tokens": read, "total_tokens": read},
         })  # fmt: skip
 
     def _known(self, name: str) -> Served:
