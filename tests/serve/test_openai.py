@@ -13,9 +13,14 @@ import httpx
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "learn"))
 
+import learn_fixtures
 import streaming
 from tiny_bundles import make_text_bundle
+from tokenizers import Tokenizer
+
+from modelworks.stages.learn import embedding, sources
 
 openai = pytest.importorskip("openai")
 
@@ -151,6 +156,25 @@ def test_embeddings(tmp_path: Path) -> None:
                 client.embeddings.create(model="embedder", input="a", dimensions=8)
 
 
+def test_embeddings_count_the_subwords_that_the_bundle_reads(tmp_path: Path) -> None:
+    texts = ["unbelievable films", "a", "word " * 400]
+    embedding.embedding(
+        sources.resolve(str(learn_fixtures.tiny_text_model(tmp_path / "model")), tmp_path), tmp_path / "b"
+    )
+    subwords = [
+        len(encoded.ids) for encoded in Tokenizer.from_file(str(tmp_path / "model/tokenizer.json")).encode_batch(texts)
+    ]
+    with (
+        streaming.served(tmp_path / "b") as (address, _),
+        openai.OpenAI(base_url=f"{address}/v1", api_key="none", max_retries=0) as client,
+    ):
+        counted = [client.embeddings.create(model="embedding", input=text).usage.prompt_tokens for text in texts]
+        assert counted[:2] == subwords[:2]
+        assert 10 < counted[2] < subwords[2], "what was cut was not read"
+        together = client.embeddings.create(model="embedding", input=texts).usage
+        assert (together.prompt_tokens, together.total_tokens) == (sum(counted), sum(counted))
+
+
 def waited(condition, seconds: float = 5.0) -> bool:
     end = time.monotonic() + seconds
     while not condition() and time.monotonic() < end:
@@ -253,6 +277,52 @@ def test_too_many_streams_are_refused(tmp_path: Path) -> None:
                 assert refused.status_code == 429
                 assert refused.headers["retry-after"]
                 assert refused.json()["error"]["type"] == "rate_limit_error"
+
+
+@pytest.fixture
+def impatient(tmp_path: Path):
+    """A server whose streams may be silent for a moment only."""
+    streaming.SPEAK.clear()
+    with streaming.vocabulary():
+        bundle = streaming.make_writer(tmp_path / "bundle")
+        with streaming.served(bundle, deadline=0.3) as (address, server):
+            yield address, server
+            streaming.SPEAK.set()
+
+
+def test_a_stream_without_a_first_piece_is_refused_at_the_deadline(impatient) -> None:
+    address, server = impatient
+    for accept in ("text/event-stream", "application/json"):
+        answer = httpx.post(f"{address}/predict", json={"text": "silent"}, headers={"accept": accept}, timeout=20)
+        assert answer.status_code == 503
+        assert "no first piece" in answer.json()["message"]
+    assert server.app.models.current.streams.outstanding == 2, "threads that cannot be stopped are still counted"
+    streaming.SPEAK.set()
+    assert waited(lambda: server.app.models.current.streams.outstanding == 0)
+
+
+def test_a_stream_that_falls_silent_ends_with_an_error(impatient) -> None:
+    address, server = impatient
+    answer = httpx.post(
+        f"{address}/predict", json={"text": "stuck"}, headers={"accept": "text/event-stream"}, timeout=20
+    )
+    first, last = answer.text.strip().split("\n\n")
+    assert json.loads(first.removeprefix("data: "))["text"] == "w0 "
+    assert last.startswith("event: error")
+    assert "no next piece" in last
+    streaming.SPEAK.set()
+    assert waited(lambda: server.app.models.current.streams.outstanding == 0)
+    assert "whole" not in streaming.LOG
+
+
+def test_a_stream_that_speaks_outlives_the_deadline(impatient) -> None:
+    address, _ = impatient
+    asked = {"text": "x" * 120, "sampling": {"max_tokens": 120}}
+    began = time.monotonic()
+    answer = httpx.post(f"{address}/predict", json=asked, headers={"accept": "text/event-stream"}, timeout=30)
+    assert time.monotonic() - began > 0.3
+    assert "event: prediction" in answer.text
+    assert httpx.post(f"{address}/predict", json=asked, timeout=30).json()["text"].startswith("w0 w1")
 
 
 def test_answers_on_one_connection_keep_their_order(server: str) -> None:

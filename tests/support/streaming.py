@@ -19,6 +19,8 @@ from modelworks.serve.server import Server
 LOG: list[str] = []
 """What the operation did: a line a word, and how each text ended."""
 STEP = 0.01
+SPEAK = threading.Event()
+"""Until it is set, a prompt `silent` gets no word, and `stuck` none after its first."""
 
 
 def words(tools, texts, conversations, samplings):
@@ -30,11 +32,15 @@ def words(tools, texts, conversations, samplings):
             said = text or " ".join(message.content for message in messages)
             if said == "break":
                 raise RuntimeError("broken")
+            if said == "silent":
+                SPEAK.wait(30)
             ends[row] = "stop" if len(said) <= sampling.max_tokens else "length"
             for number in range(min(len(said), sampling.max_tokens)):
                 time.sleep(STEP)
                 word = f"w{number} "
                 LOG.append(word)
+                if said == "stuck" and number == 1:
+                    SPEAK.wait(30)
                 written[row].append(word)
                 token = {"text": word, "start": 3 * number, "end": 3 * number + 3, "logprob": -0.5}
                 yield row, {"index": 0, "text": word, **({"tokens": [token]} if sampling.logprobs is not None else {})}

@@ -91,7 +91,7 @@ class Serve(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     queue: int = 1024
     """Examples that may wait; beyond it requests are refused with 429."""
     deadline: float = 10.0
-    """Seconds an accepted request may take."""
+    """Seconds an accepted request may take; for an answer in pieces, until its first piece and between two."""
     records: bool = True
     """Write what was asked and answered to `.modelworks/records/`."""
     lanes: int = 0

@@ -114,7 +114,7 @@ class Models:
         return predictor, plan_for(predictor, self.settings), Monitor(profile.read(predictor.folder)), pin
 
     def _serve(self, predictor: Predictor, plan: Any, monitor: Monitor, pin: Pin | None) -> Served:
-        streams = Streams(predictor, self.settings.streams, self.stats.stream)
+        streams = Streams(predictor, self.settings.streams, self.settings.deadline, self.stats.stream)
         return Served(predictor, Engine(predictor, plan, self.stats.batch), streams, monitor, pin)
 
     def tick(self) -> None:

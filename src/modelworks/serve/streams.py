@@ -2,7 +2,9 @@
 
 A program with an op that streams (text generation) is always run this way, whether or not the client wants the
 pieces: its answers take seconds, not milliseconds, and one whose client has gone is stopped at its next piece.
-Everything but `Running._work` runs on the event loop's thread.
+A stream that is silent for longer than the deadline, before its first piece or between two, is given up: its client is
+told, its thread ends at its next piece. While it is the client that reads slowly, no time counts.
+Everything but `Running._work` and what it calls runs on the event loop's thread.
 """
 
 from __future__ import annotations
@@ -47,13 +49,16 @@ class Running:
         self._streams, self._value, self._take, self._done = streams, value, take, done
         self._gate = threading.Event()
         self._gate.set()
-        self._gone = False
+        self._gone = self._over = False
         self._flow, self._began = Flow(), time.monotonic()
+        self._heard = self._began
+        self._timer = streams.loop.call_later(streams.deadline, self._watch)
         threading.Thread(target=self._work, name="stream", daemon=True).start()
 
     def cancel(self) -> None:
         """Nobody listens any more: the work ends at its next piece."""
         self._gone = True
+        self._timer.cancel()
         self._gate.set()
 
     def pause(self) -> None:
@@ -63,7 +68,23 @@ class Running:
             self._gate.set()
 
     def resume(self) -> None:
+        self._heard = time.monotonic()
         self._gate.set()
+
+    def _watch(self) -> None:
+        """Give up when nothing was heard within the deadline; else look again when it would have passed."""
+        now, deadline = time.monotonic(), self._streams.deadline
+        if not self._gate.is_set():
+            self._heard = now
+        left = self._heard + deadline - now
+        if left > 0:
+            self._timer = self._streams.loop.call_later(left, self._watch)
+            return
+        self.cancel()
+        what = "next" if self._flow.pieces else "first"
+        self._finish(None, RequestError(
+            f"no {what} piece of the answer within the deadline", status=503, retry_after=1, allowed=f"{deadline:g} s",
+        ))  # fmt: skip
 
     def _work(self) -> None:
         found: Kind | None = None
@@ -97,19 +118,30 @@ class Running:
             self._gone = True
 
     def _hand(self, piece: Any) -> None:
+        self._heard = time.monotonic()
         if not self._gone:
             self._take(piece)
 
     def _end(self, found: Kind | None, fault: Exception | None) -> None:
+        self._timer.cancel()
         self._streams.ended(self._flow)
-        self._done(found, fault)
+        self._finish(found, fault)
+
+    def _finish(self, found: Kind | None, fault: Exception | None) -> None:
+        """Tell once how it ended; a thread that was given up ends later, and is not heard."""
+        if not self._over:
+            self._over = True
+            self._done(found, fault)
 
 
 class Streams:
-    """Runs one predictor's streams, at most `most` at once. Make it on the event loop's thread."""
+    """Runs one predictor's streams, at most `most` at once, none silent for more than `deadline` seconds. Made on the
+    event loop's thread."""
 
-    def __init__(self, predictor: Predictor, most: int, observe: Callable[[Flow], None] = lambda flow: None) -> None:
-        self.predictor, self.most, self._observe = predictor, most, observe
+    def __init__(
+        self, predictor: Predictor, most: int, deadline: float, observe: Callable[[Flow], None] = lambda flow: None
+    ) -> None:
+        self.predictor, self.most, self.deadline, self._observe = predictor, most, deadline, observe
         self.loop = asyncio.get_running_loop()
         self.outstanding = 0
 
