@@ -59,6 +59,17 @@ def test_the_bundle_parses_raw_text_of_any_kind(compact):
         assert all(len(sentence.words) <= 250 for sentence in found.sentences)
 
 
+def test_given_tokens_are_the_words_of_the_tree(compact):
+    root, _, _ = compact
+    predictor = Predictor.open(root / "bundle" / "bundle")
+    text, places = "Rain falls. Stop now", ((0, 4), (5, 11), (12, 20))
+    own, given = predictor.predict([Text(text), Text(text, places)])
+    assert own == predictor.predict([Text(text)])[0]
+    assert [(token.start, token.end) for s in given.sentences for token in s.tokens] == [*places]
+    assert [word.form for s in given.sentences for word in s.words] == ["Rain", "falls.", "Stop now"]
+    given.check()
+
+
 def test_company_changes_no_answer(compact):
     root, _, _ = compact
     predictor = Predictor.open(root / "bundle" / "bundle")

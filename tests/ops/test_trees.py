@@ -192,6 +192,19 @@ def test_what_is_no_tree_is_refused(heads: list[int], message: str) -> None:
         check_tree([Word(n, "a", head) for n, head in enumerate(heads, 1)], "sentence 1")
 
 
+def test_given_tokens_take_the_place_of_those_that_were_found() -> None:
+    texts = ["Rain falls. It does.", "as it was", "  "]
+    logits = [np.eye(6)[classes_of(texts[0], [[(0, 4, []), (5, 11, [])], [(12, 14, []), (15, 20, [])]])]]
+    logits += [np.eye(6)[classes_of(texts[1], [[(0, 2, []), (3, 5, []), (6, 9, [])]])], np.zeros((2, 6))]
+    found = ops.find("tokens.segment.v1").run(None, texts, logits)
+    given = [[(0, 4), (5, 10), (10, 11), (12, 20)], [], [(0, 1)]]
+    tokens, words, forms, sentences = ops.find("tokens.given.v1").run(None, texts, given, *found)
+    assert forms == [["Rain", "falls", ".", "It does."], ["as", "it", "was"], [" "]]
+    assert [row.tolist() for row in sentences] == [[3, 1], [3], [1]]
+    assert tokens[0].tolist() == [[0, 4, 1], [5, 10, 1], [10, 11, 1], [12, 20, 1]]
+    assert words[1].tolist() == [[0, 2], [3, 5], [6, 9]]
+
+
 def test_given_tokens_are_the_words() -> None:
     assert words_of("don't", ((0, 2), (2, 5))).tolist() == [[0, 2], [2, 5]]
     assert words_of("don't", ()).tolist() == [[0, 3], [3, 5]]

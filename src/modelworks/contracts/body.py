@@ -14,10 +14,10 @@ So one task works with any family of its shape, and one family serves any task o
 - `span` reads `question` and `context`, leaves `logits`, a list of float32 [T, 2]: an answer begins, ends in a unit of
   the context; `nothing`, a list of float32 [2]: the same of "no answer"; and `units` as `token` does.
 - `embedding` reads `text`, leaves `vectors` float32 [B, D] of length 1.
-- `tree` reads `text`, leaves what `tree.assemble.v1` takes, each a list with one item a text: `tokens` int [T, 3] (code
-  points start and end, number of words), `sentences` int [S] (number of tokens), and for the words `forms`, `lemmas`
-  (lists of str), `upos`, `xpos`, `feats`, `deprel` (int [W], numbers among the classes of their layer), `heads` int [W]
-  (0 the root, else 1..n in the sentence).
+- `tree` reads `text` and `given` (as `token` does; they are its words), leaves what `tree.assemble.v1` takes, each a
+  list with one item a text: `tokens` int [T, 3] (code points start and end, number of words), `sentences` int [S]
+  (number of tokens), and for the words `forms`, `lemmas` (lists of str), `upos`, `xpos`, `feats`, `deprel` (int [W],
+  numbers among the classes of their layer), `heads` int [W] (0 the root, else 1..n in the sentence).
 - `causal` reads `text`, `messages` and `sampling` (kinds.Sampling), leaves what kinds.Completion holds, each a list:
   `written` (str), `finish_reason`, `usage`, `tokens`, `choices`; and row-wise `units` int32 [T, 2]: the code points
   of each token of the `prompt` (str), the text that is gone on with.
@@ -38,7 +38,7 @@ READS = {
     "embedding": ("text",),
     "causal": ("text", "messages", "sampling"),
     "sentences": ("text", "units"),
-    "tree": ("text",),
+    "tree": ("text", "given"),
 }
 LEAVES = {
     "seq2seq": ("written", "candidates", "alignments"),

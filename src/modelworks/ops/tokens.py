@@ -141,6 +141,30 @@ def _segmented(
     )  # fmt: skip
 
 
+@op("tokens.given.v1")
+def given_tokens(
+    tools: Tools, texts: Sequence[str], given: Sequence[Sequence[tuple[int, int]]], tokens: Sequence[np.ndarray],
+    words: Sequence[np.ndarray], forms: Sequence[Sequence[str]], sentences: Sequence[np.ndarray],
+) -> tuple[list[np.ndarray], list[np.ndarray], list[Sequence[str]], list[np.ndarray]]:  # fmt: skip
+    """What `tokens.segment.v1` gave, but for texts with given tokens: those, each a word, in the sentences in which
+    they begin."""
+    columns = zip(tokens, words, forms, sentences, strict=True)
+    rows = [
+        _given(text, np.array(places, dtype=np.int32), found[0], found[3]) if len(places) else found
+        for text, places, found in zip(texts, given, columns, strict=True)
+    ]
+    return [row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows], [row[3] for row in rows]
+
+
+def _given(
+    text: str, places: np.ndarray, tokens: np.ndarray, sentences: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, list[str], np.ndarray]:
+    borders = tokens[np.cumsum(sentences) - 1, 1][:-1]  # the last sentence takes what is left
+    counts = np.bincount(np.searchsorted(borders, places[:, 0], side="right"))
+    alone = np.concatenate([places, np.ones((len(places), 1), np.int32)], axis=1)
+    return alone, places, [text[a:b] for a, b in places.tolist()], counts[counts > 0].astype(np.int32)
+
+
 def ends(text: str, classes: np.ndarray) -> np.ndarray:
     """The classes int64 [characters] made consistent: nothing on white space, a token ends before it, a sentence before
     an empty line and at the end of the text."""

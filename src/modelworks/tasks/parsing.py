@@ -28,7 +28,7 @@ def _classes(labels: Sequence[str]) -> list[str]:
 def _program(labels: Sequence[str], body: Body) -> Program:
     names = groups(_classes(labels))
     return Program(
-        inputs={"raw": "text"},
+        inputs={"raw": "text", "given": "tokens"},
         calls=(
             Call(op="text.limit.v1", inputs=("raw",), outputs=("text",), params={"max_characters": _LONGEST}),
             *body.calls,

@@ -20,6 +20,8 @@ WORDS = ("words", "grams", "shapes")
 """What the parser reads of each word."""
 COLUMNS = ("upos", "xpos", "feats", "scripts", "heads", "deprel")
 """What `parse.sentences.v1` leaves."""
+SEGMENTED = ("tokens", "offsets", "forms", "whole")
+"""What is known of words once the text is cut: `whole` are sentences before the longest are cut."""
 SEGMENT_BUCKETS = 8192
 """Rows of the segmenter's table of words."""
 _LONGEST = 250
@@ -106,8 +108,11 @@ def _segmenting(most: int) -> tuple[Call, ...]:
     return (
         Call(op="graph.windows.v1", inputs=("points",), outputs=("cuts",), graphs=("segmenter",), params=windows),
         Call(
-            op="tokens.segment.v1", inputs=("text", "cuts"), outputs=("tokens", "offsets", "forms", "whole"),
+            op="tokens.segment.v1", inputs=("text", "cuts"), outputs=tuple(f"own_{name}" for name in SEGMENTED),
             params={"expansions": "expansions"}, resources=("expansions",),
+        ),
+        Call(
+            op="tokens.given.v1", inputs=("text", "given", *(f"own_{name}" for name in SEGMENTED)), outputs=SEGMENTED
         ),
         Call(op="parse.limit.v1", inputs=("tokens", "whole"), outputs=("sentences",), params={"most": most}),
     )  # fmt: skip
