@@ -2,6 +2,7 @@
 
 from modelworks.bundle.archive import pack
 from modelworks.bundle.encoder import Encoder
+from modelworks.bundle.from_gguf import from_gguf
 from modelworks.bundle.interpreter import Interpreter, Row
 from modelworks.bundle.join import join
 from modelworks.bundle.manifest import Draft, Licence, Limits, Manifest, Runtime, open_manifest
@@ -15,6 +16,6 @@ from modelworks.bundle.write import derive, write
 
 __all__ = [
     "Draft", "Encoder", "Interpreter", "Licence", "Limits", "Manifest", "Predictor", "Profile", "Row", "Runtime",
-    "derive", "join", "open_manifest", "open_resources", "pack", "record_profile", "record_selftest", "sign", "verify",
-    "write",
+    "derive", "from_gguf", "join", "open_manifest", "open_resources", "pack", "record_profile", "record_selftest",
+    "sign", "verify", "write",
 ]  # fmt: skip

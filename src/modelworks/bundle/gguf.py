@@ -4,6 +4,7 @@ The format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md. Only the 
 
 from __future__ import annotations
 
+import json
 import struct
 from collections.abc import Mapping
 from pathlib import Path
@@ -88,6 +89,24 @@ def _splitting(how: str | None) -> Any:
         return bytes_
     first = pre_tokenizers.Digits(True) if how == "digits" else pre_tokenizers.Split(Regex(how), "isolated")
     return pre_tokenizers.Sequence([first, bytes_])
+
+
+def split_of(tokenizer: str, where: str = "") -> str:
+    """The name (`tokenizer.ggml.pre`) of how a tokenizer, given as tokenizer.json, splits text."""
+    from tokenizers import Tokenizer
+
+    def form(of: str) -> Any:
+        parts = json.loads(of)["pre_tokenizer"]
+        many = parts["pretokenizers"] if parts and parts["type"] == "Sequence" else [parts]
+        return [{k: v for k, v in (part or {}).items() if k != "trim_offsets"} for part in many]
+
+    made = Tokenizer.from_str(tokenizer)
+    wanted = form(tokenizer)
+    for name, how in _SPLITS.items():
+        made.pre_tokenizer = _splitting(how)
+        if form(made.to_str()) == wanted:
+            return name
+    raise BundleError("how this tokenizer splits text is not known", where=where, seen=wanted, allowed=list(_SPLITS))
 
 
 def template(known: Mapping[str, Any]) -> dict[str, str] | None:

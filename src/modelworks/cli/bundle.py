@@ -1,4 +1,4 @@
-"""`modelworks bundle`: show, verify, sign or pack a bundle."""
+"""`modelworks bundle`: show, verify, sign, pack, join or convert bundles."""
 
 from __future__ import annotations
 
@@ -140,6 +140,50 @@ def join(task: str, bundles: tuple[str, ...], output: Path, as_json: bool) -> No
         manifest = put_together(tasks.find(task), folders, output)
     facts = {"id": manifest.id, "folder": str(output)}
     click.echo(json.dumps(facts) if as_json else f"{manifest.task} {manifest.id[:12]} in {output}")
+
+
+@command.command()
+@click.argument("target", type=click.Path(path_type=Path, dir_okay=False))
+@click.option(
+    "--checkpoint", type=click.Path(path_type=Path), help="Folder of a train artifact; the project's own if left out."
+)
+@click.option(
+    "--type", "kind", type=click.Choice(["f32", "f16", "bf16", "q8_0"]), default="f16", show_default=True,
+    help="What matrices are written as.",
+)  # fmt: skip
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder of a bundle that runs it in llama.cpp.")
+@JSON
+def gguf(target: Path, checkpoint: Path | None, kind: str, output: Path | None, as_json: bool) -> None:
+    """Write a fine-tuned causal model as the GGUF file TARGET, for llama.cpp; adapters are merged."""
+    import msgspec
+
+    from modelworks.bundle import Licence, from_gguf
+    from modelworks.core.errors import ConfigError
+    from modelworks.stages.learn import checkpoint as checkpoints
+    from modelworks.stages.learn import gguf as writing
+
+    if output is not None and output.exists() and any(output.iterdir()):
+        raise ConfigError("a bundle is made in an empty folder", where=str(output))
+    source = checkpoint or _trained()
+    writing.write(source, target, kind)
+    facts: dict[str, Any] = {"file": str(target), "bytes": target.stat().st_size}
+    if output is not None:
+        known = checkpoints.read(source)
+        licences = msgspec.convert(known.licences, tuple[Licence, ...])
+        made = from_gguf(target, output, licences=licences, provenance={"weights": known.source})
+        facts |= {"id": made.id, "folder": str(output)}
+    said = f"wrote {target}" + (f", bundle {facts['id']} in {output}" if output else "")
+    click.echo(json.dumps(facts) if as_json else said)
+
+
+def _trained() -> Path:
+    from modelworks.cli import _project
+    from modelworks.core.errors import ConfigError
+
+    _, executor = _project.executor()
+    if not executor.done("train"):
+        raise ConfigError("nothing is trained as the project says now", hint="modelworks run --until train")
+    return executor.path("train")
 
 
 def _path(bundle: str) -> Path:

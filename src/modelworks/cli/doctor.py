@@ -18,7 +18,8 @@ import click
 EXTRAS = {
     "torch": "train", "transformers": "train", "onnx": "train", "optuna": "train", "lance": "data",
     "luigi": "luigi", "mlflow": "mlflow", "model_signing": "sign",
-    "jinja2": "generation", "llguidance": "generation", "llama_cpp": "gguf", "snowballstemmer": "search",
+    "jinja2": "generation", "llguidance": "generation", "gguf": "gguf", "llama_cpp": "gguf",
+    "snowballstemmer": "search",
     "grafana_foundation_sdk": "grafana",
 }  # fmt: skip
 

@@ -87,6 +87,16 @@ def telling(path: Path) -> Iterator[None]:
         raise StoreError(f"cannot write: {error.strerror}", where=str(path), hint=hint) from error
 
 
+def link_or_copy(source: Path, target: Path) -> None:
+    """Put a file at a second place: under a second name where the disk allows it, else as a copy."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:
+        with telling(target):
+            shutil.copyfile(source, target)
+
+
 def contained(root: Path, relative: str) -> Path:
     """`root/relative`, or a BundleError when the path is absolute, climbs out, or goes through a link."""
     pure = PurePosixPath(relative)

@@ -89,6 +89,7 @@ _EXTRAS = {
     "model_signing": "sign",
     "jinja2": "generation",
     "llguidance": "generation",
+    "gguf": "gguf",
     "llama_cpp": "gguf",
     "snowballstemmer": "search",
     "boto3": "s3",
