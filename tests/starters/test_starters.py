@@ -29,7 +29,8 @@ from modelworks.starters import recipe as recipes
 from modelworks.starters import shelf
 
 ONE, ALL = 8 * 2**20, 60 * 2**20
-COMMITTED = sorted(Path(starters.__file__).parent.glob("*.zip"))
+SHELF = Path(starters.__file__).parent
+COMMITTED = sorted(SHELF.glob("*.zip"))
 
 
 def invoke(command, *arguments: str):
@@ -135,8 +136,9 @@ def test_the_command_lists_builds_and_removes(planted: Path) -> None:
 
 
 def test_committed_starters_are_small() -> None:
-    assert all(path.stat().st_size <= ONE for path in COMMITTED), [(p.name, p.stat().st_size) for p in COMMITTED]
-    assert sum(path.stat().st_size for path in COMMITTED) <= ALL
+    files = [*COMMITTED, *SHELF.glob("*.delta")]
+    assert all(path.stat().st_size <= ONE for path in files), [(p.name, p.stat().st_size) for p in files]
+    assert sum(path.stat().st_size for path in files) <= ALL
 
 
 @pytest.mark.parametrize("path", COMMITTED, ids=lambda path: path.stem)
@@ -164,7 +166,9 @@ def test_the_starter_of_a_task_is_there_and_of_its_kinds(name: str) -> None:
 def test_every_recipe_is_whole() -> None:
     for path in Path(starters.__file__).parent.glob("*.json"):
         recipe = msgspec.json.decode(path.read_bytes(), type=starters.Recipe)
-        assert (recipe.build is None) != (recipe.body is None), path.name
+        assert [recipe.build, recipe.delta, recipe.body].count(None) == 2, path.name
+        if recipe.delta is not None:
+            assert hashing.file_digest(SHELF / recipe.delta.file) == recipe.delta.sha256
         assert recipe.weights.files
         assert recipe.weights.bytes > 0
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,7 +16,9 @@ from modelworks.contracts import task as tasks
 from modelworks.contracts.body import Body
 from modelworks.contracts.family import Graph, Resource
 from modelworks.core import packages, registry
+from modelworks.core.files import link_or_copy
 from modelworks.kinds import decode
+from modelworks.starters.delta import restore
 
 
 class Weights(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -38,14 +38,25 @@ class Weights(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Of the files."""
 
 
+class Delta(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """An archive beside the recipe (starters/delta.py): what the bundle differs in from the weights."""
+
+    file: str
+    sha256: str
+    licence: str
+    """Of what it was learnt from."""
+
+
 class Recipe(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Either `build`, or a bundle put together from the files as they are."""
+    """One of `build`, `delta`, or a bundle put together from the files as they are (`body` and what follows)."""
 
     task: str
     weights: Weights
     build: str | None = None
     """`package.module:function` of this distribution, called with (folder of the weights, empty folder for the
     bundle): for weights that have to be turned into a graph first."""
+    delta: Delta | None = None
+    """For weights that were trained further."""
     body: Body | None = None
     graphs: tuple[Graph, ...] = ()
     resources: tuple[Resource, ...] = ()
@@ -59,12 +70,16 @@ class Recipe(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Inputs of the self-test."""
 
 
-def make(name: str, recipe: Recipe, folder: Path) -> None:
-    """Build the bundle of a recipe into an empty folder; the package's files are checked first."""
+def make(name: str, recipe: Recipe, folder: Path, beside: Path) -> None:
+    """Build the bundle of a recipe, whose own folder is `beside`, into an empty one; the package's files are checked
+    first."""
     weights = recipe.weights
     root = packages.checked(weights.package, weights.root, weights.files, where=f"starter {name}")
     if recipe.build is not None:
         registry.load(recipe.build)(root, folder)
+        return
+    if recipe.delta is not None:
+        restore(beside / recipe.delta.file, root, folder)
         return
     _place(recipe.place, root, folder)
     for relative, content in recipe.write.items():
@@ -76,19 +91,14 @@ def make(name: str, recipe: Recipe, folder: Path) -> None:
 
 
 def _place(place: Mapping[str, str], root: Path, folder: Path) -> None:
-    """Put files where the bundle has them; as a second name for the same file where the disk allows it."""
+    """Put files where the bundle has them."""
     for relative, source in place.items():
-        target = folder / relative
-        target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            os.link(root / source, target)
-        except OSError:
-            shutil.copyfile(root / source, target)
+        link_or_copy(root / source, folder / relative)
 
 
 def _draft(name: str, recipe: Recipe) -> Draft:
     task, weights = tasks.find(recipe.task), recipe.weights
-    assert recipe.body is not None, "a recipe without `build` has a body"
+    assert recipe.body is not None, "a recipe without `build` and `delta` has a body"
     return Draft(
         name=name, task=task.name, input=task.input, target=task.target, prediction=task.prediction,
         labels=recipe.labels, program=task.program(recipe.labels, recipe.body), graphs=recipe.graphs,

@@ -76,7 +76,7 @@ def build(name: str, progress: Progress) -> Path:
             with tempfile.TemporaryDirectory(dir=final.parent, prefix=f".{name}-") as scratch:
                 folder = Path(scratch) / "bundle"
                 folder.mkdir()
-                make(name, recipe, folder)
+                make(name, recipe, folder, FOLDER)
                 files.commit_folder(folder, final)
     return final
 
@@ -111,8 +111,9 @@ def _told(path: Path, users: tuple[str, ...]) -> Starter:
     if path.suffix == ".json":
         recipe = _recipe(path.stem)
         weights = recipe.weights
+        licences = dict.fromkeys([weights.licence, *([recipe.delta.licence] if recipe.delta else [])])
         return Starter(
-            name=path.stem, tasks=users, bytes=weights.bytes, licence=weights.licence,
+            name=path.stem, tasks=users, bytes=weights.bytes, licence=", ".join(licences),
             source=f"package {weights.package} {weights.version}", ready=_place(path.stem, recipe).is_dir(),
         )  # fmt: skip
     with zipfile.ZipFile(path) as archive:
