@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from modelworks.contracts.format import Bad
+from modelworks.formats._conllu_misc import attribute, spaces_after, unescaped
 from modelworks.formats._text import lines
 from modelworks.kinds.tokens import align
 from modelworks.kinds.tree import find_cycle
 
 COLUMNS = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
 _ID = re.compile(r"([1-9]\d*)(?:-([1-9]\d*)|\.(\d+))?|0\.(\d+)")
-_ESCAPES = {"s": " ", "t": "\t", "r": "\r", "n": "\n", "p": "|", "\\": "\\"}
-SPACES = ("SpaceAfter", "SpacesAfter", "SpacesBefore", "SpacesInToken")
 
 
 class Fault(Exception):
@@ -179,50 +178,17 @@ def _placed(block: Block, units: list[Unit], empty: list[str]) -> Checked:
             text += " " if spaces is None else spaces
         tokens.append((len(text), len(text) + len(unit.line.columns[1])))
         text += unit.line.columns[1]
-        spaces = _spaces(unit.line.columns[9])
+        spaces = spaces_after(unit.line.columns[9])
     given = block.comment("text")
     if given is not None and given.strip() != text:
         found = align([unit.line.columns[1] for unit in units], given.strip())
         if found is None and "".join(given.split()) != "".join(text.split()):
             raise Fault(block.line, "the tokens do not make up `# text`", text[:80], given[:80])
         text, tokens = (given.strip(), list(found)) if found is not None and not _exact(units) else (text, tokens)
-    before = _unescaped(attribute(units[0].line.columns[9], "SpacesBefore") or "")
+    before = unescaped(attribute(units[0].line.columns[9], "SpacesBefore") or "")
     return Checked(block, units, text, tuple(tokens), before, spaces, empty)
 
 
 def _exact(units: list[Unit]) -> bool:
     """Is white space written out (SpacesAfter)? Then `# text` is only its short form."""
     return any("Spaces" in unit.line.columns[9] for unit in units)
-
-
-def _spaces(misc: str) -> str | None:
-    """The white space behind a token as its MISC says; None for the usual."""
-    if (given := attribute(misc, "SpacesAfter")) is not None:
-        return _unescaped(given)
-    return "" if attribute(misc, "SpaceAfter") == "No" else None
-
-
-def attribute(misc: str, name: str) -> str | None:
-    """The value of `name=value` among those of a column."""
-    for pair in misc.split("|"):
-        key, mark, value = pair.partition("=")
-        if key == name and mark:
-            return value
-    return None
-
-
-def without_spaces(misc: str) -> str:
-    """MISC without what offsets say."""
-    kept = [pair for pair in misc.split("|") if pair.partition("=")[0] not in SPACES]
-    return "|".join(kept) or "_"
-
-
-def _unescaped(value: str) -> str:
-    found = re.sub(r"\\(.)", lambda match: _ESCAPES.get(match[1], match[0]), value)
-    return "" if found.strip() else found
-
-
-def escaped(spaces: str) -> str:
-    """White space as SpacesAfter writes it (UDPipe)."""
-    table = {" ": r"\s", "\t": r"\t", "\r": r"\r", "\n": r"\n"}
-    return "".join(table.get(c, c) for c in spaces)

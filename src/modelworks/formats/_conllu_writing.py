@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from modelworks.core.errors import DataError
-from modelworks.formats._conllu import escaped
+from modelworks.formats._conllu_misc import escaped
 from modelworks.kinds import Kind, Sentence, Tagged, Tags, Text, Token, Tree, Word
 
 PARAGRAPH = "\n\n"

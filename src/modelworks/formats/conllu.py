@@ -14,7 +14,8 @@ from types import NoneType
 from modelworks.contracts.format import Bad, Format, Reading
 from modelworks.core import files
 from modelworks.core.errors import DataError
-from modelworks.formats._conllu import COLUMNS, Checked, attribute, blocks, checked, without_spaces
+from modelworks.formats._conllu import COLUMNS, Checked, blocks, checked
+from modelworks.formats._conllu_misc import attribute, without_spaces
 from modelworks.formats._conllu_writing import rows
 from modelworks.kinds import Example, Sentence, Spans, Tagged, Tags, Text, Token, Tree, Word
 from modelworks.kinds.chunks import TAG
