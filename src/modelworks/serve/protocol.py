@@ -12,8 +12,6 @@ import asyncio
 import time
 from collections import deque
 from dataclasses import dataclass
-from email.utils import formatdate
-from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -21,10 +19,9 @@ import httptools
 
 from modelworks.core.errors import RequestError
 from modelworks.serve.message import Feed, Handler, Pending, Request, Response
+from modelworks.serve.wire import Slot, Wire
 
-REASONS = {status.value: status.phrase for status in HTTPStatus}
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-BODILESS = (204, 304)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +41,7 @@ class Limits:
 
 
 class Host:
-    """What all connections share: the handler, the limits, the clock's tick, and whether the server drains."""
+    """What all connections share: the handler, the limits, the wire, the clock's tick, whether the server drains."""
 
     def __init__(self, handler: Handler, limits: Limits | None = None) -> None:
         self.handler, self.limits = handler, limits or Limits()
@@ -54,28 +51,11 @@ class Host:
         """Connections turned away because there were too many."""
         self.faults: dict[int, int] = {}
         """Requests refused before they were whole, by status."""
-        self._heads: dict[tuple[int, str], bytes] = {}
-        self._second, self._date = 0, b""
+        self.wire = Wire()
 
     def connection(self) -> Connection:
         """A protocol for `loop.create_server`."""
         return Connection(self)
-
-    def head(self, status: int, media_type: str) -> bytes:
-        """The start of a response's head, up to the value of Content-Length."""
-        known = self._heads.get((status, media_type))
-        if known is None:
-            kind = f"content-type: {media_type}\r\n" if media_type else ""
-            known = f"HTTP/1.1 {status} {REASONS.get(status, '')}\r\n{kind}content-length: ".encode("latin-1")
-            self._heads[status, media_type] = known
-        return known
-
-    def date(self) -> bytes:
-        """The Date header's line, made once a second."""
-        second = int(time.time())
-        if second != self._second:
-            self._second, self._date = second, f"\r\ndate: {formatdate(second, usegmt=True)}\r\n".encode()
-        return self._date
 
     def tick(self) -> None:
         """End what has outlived its deadline; call about once a second."""
@@ -100,27 +80,6 @@ class Host:
                 connection.finish()
 
 
-class _Slot:
-    """The place of one answer in its connection's order."""
-
-    __slots__ = ("bytes", "chunked", "feed", "last", "pending")
-
-    def __init__(self, chunked: bool = True) -> None:
-        self.bytes: bytes | None = None
-        self.last = False
-        self.chunked = chunked
-        self.pending: Pending[Response] | None = None
-        self.feed: Feed | None = None
-        """Where the rest of the answer comes from, once `bytes`, its head, is sent."""
-
-    def gone(self) -> None:
-        """Nobody waits for the answer any more."""
-        if self.pending is not None:
-            self.pending.cancel()
-        if self.feed is not None:
-            self.feed.cancel()
-
-
 class Connection(asyncio.Protocol):
     """One client. States: idle, in a head, in a body, owing answers, lingering (answered a fault, about to close)."""
 
@@ -129,7 +88,7 @@ class Connection(asyncio.Protocol):
         self.deadline = time.monotonic() + host.limits.head_seconds
         self._transport: Any = None
         self._parser = httptools.HttpRequestParser(self)
-        self._slots: deque[_Slot] = deque()
+        self._slots: deque[Slot] = deque()
         self._fault: RequestError | None = None
         self._reading = self._in_body = self._lingering = self._ended = False
         self._paused = self._blocked = self._finished = False
@@ -258,7 +217,7 @@ class Connection(asyncio.Protocol):
         if self._unread > self.limits.pipeline:  # one read may hold thousands of requests: none is left unbounded
             self.abort()
             return
-        slot = _Slot(self._parser.get_http_version() != "1.0")
+        slot = Slot(self._parser.get_http_version() != "1.0")
         slot.last = not self._parser.should_keep_alive() or self.host.draining
         self._slots.append(slot)
         request = self._request()
@@ -280,39 +239,19 @@ class Connection(asyncio.Protocol):
 
     # Answers
 
-    def _answer(self, slot: _Slot, response: Response | None, bodiless: bool) -> None:
+    def _answer(self, slot: Slot, response: Response | None, bodiless: bool) -> None:
         response = response or Response(status=500)
         slot.last = slot.last or self.host.draining
         slot.pending = None
         if response.feed is None:
-            slot.bytes = self._encode(response, slot.last, bodiless)
+            slot.bytes = self.host.wire.whole(response, slot.last, bodiless)
         elif self._ended:
             response.feed.cancel()
         else:
             slot.last = slot.last or not slot.chunked
-            slot.bytes, slot.feed = self._head(response, slot), response.feed
+            slot.bytes, slot.feed = self.host.wire.begun(response, slot), response.feed
         if not self._ended:
             self._flush()
-
-    def _head(self, response: Response, slot: _Slot) -> bytes:
-        """The head of an answer of unknown length."""
-        lines = [
-            f"HTTP/1.1 {response.status} {REASONS.get(response.status, '')}", f"content-type: {response.media_type}",
-            *(f"{name}: {value}" for name, value in response.headers.items()),
-            *(["transfer-encoding: chunked"] if slot.chunked else []), *(["connection: close"] if slot.last else []),
-        ]  # fmt: skip
-        return "\r\n".join(lines).encode("latin-1") + self.host.date() + b"\r\n"
-
-    def _encode(self, response: Response, last: bool, bodiless: bool) -> bytes:
-        extra = "".join([f"{name}: {value}\r\n" for name, value in response.headers.items()])
-        return b"%b%d%b%b%b%b" % (
-            self.host.head(response.status, response.media_type),
-            len(response.body),
-            self.host.date(),
-            extra.encode("latin-1"),
-            b"connection: close\r\n\r\n" if last else b"\r\n",
-            b"" if bodiless or response.status in BODILESS else response.body,
-        )
 
     def _flush(self) -> None:
         """Send the answers that are ready, oldest first."""
@@ -335,17 +274,16 @@ class Connection(asyncio.Protocol):
             if self._paused and not self._blocked:
                 self._pause(len(self._slots) > self.limits.pipeline)
 
-    def _begin_feed(self, slot: _Slot, ready: list[bytes]) -> None:
+    def _begin_feed(self, slot: Slot, ready: list[bytes]) -> None:
         """Send what is ready, the head of an answer in pieces, then its pieces as they come; what follows waits."""
         assert slot.feed is not None
         if slot.bytes == b"":
             return
         self._transport.write(b"".join([*ready, slot.bytes or b""]))
         slot.bytes = b""
-        frame = (lambda data: b"%x\r\n%b\r\n" % (len(data), data)) if slot.chunked else (lambda data: data)
-        slot.feed.attach(lambda data: self._transport.write(frame(data)), lambda: self._end_feed(slot))
+        slot.feed.attach(lambda data: self._transport.write(slot.framed(data)), lambda: self._end_feed(slot))
 
-    def _end_feed(self, slot: _Slot) -> None:
+    def _end_feed(self, slot: Slot) -> None:
         if self._ended:
             return
         if slot.chunked:
@@ -390,7 +328,7 @@ class Connection(asyncio.Protocol):
         if self._finished or (self._slots and self._slots[-1].last):
             return
         self.host.faults[fault.status] = self.host.faults.get(fault.status, 0) + 1
-        slot = _Slot()
+        slot = Slot()
         slot.last = True
         self._slots.append(slot)
         self._answer(slot, error_response(fault), False)
