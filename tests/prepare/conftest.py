@@ -21,6 +21,8 @@ class Prepared:
 
     def __init__(self, project: Path) -> None:
         self.project, self.said, self._runs = project, list[str](), 0
+        self.counted: dict[str, list[float]] = {}
+        """Part of the work -> [units expected, units done]."""
 
     def write(self, name: str, text: str | bytes) -> Path:
         path = self.project / name
@@ -41,7 +43,7 @@ class Prepared:
                 scratch=output.parent,
                 project=self.project,
                 cache=output.parent,
-                progress=_Listening(self.said),
+                progress=_Listening(self.said, self.counted),
             )
         )
         dataset = Dataset.open(output)
@@ -50,8 +52,14 @@ class Prepared:
 
 
 class _Listening(Silent):
-    def __init__(self, said: list[str]) -> None:
-        self._said = said
+    def __init__(self, said: list[str], counted: dict[str, list[float]]) -> None:
+        self._said, self._counted, self._what = said, counted, ""
+
+    def start(self, what: str, total: float | None = None, unit: str = "") -> None:
+        self._what, self._counted[what] = what, [total or 0, 0]
+
+    def advance(self, done: float = 1, **facts: Any) -> None:
+        self._counted[self._what][1] += done
 
     def say(self, text: str) -> None:
         self._said.append(text)

@@ -41,6 +41,12 @@ class TestGoodData:
         assert sum(report["labels"]["train"].values()) == dataset.splits["train"]
         assert next(iter(dataset.examples("train"))).where.startswith("data/reviews.csv:")
 
+    def test_progress_never_tells_more_than_there_is(self, prepared: Any, table: Table) -> None:
+        for count, done in ((30, 0), (230, 200)):
+            prepared.write("reviews.csv", table(count))
+            prepared.run(source="reviews.csv")
+            assert prepared.counted["store"] == [count, done]
+
     def test_again_is_the_same(self, prepared: Any, table: Table) -> None:
         prepared.write("reviews.csv", table())
         assert prepared.run(source="reviews.csv").id == prepared.run(source="reviews.csv").id

@@ -111,7 +111,7 @@ def _chosen(sources: Sources, found: Findings, progress: Progress) -> Iterator[E
         if one.where != found.facts[number].where:
             raise DataError("the data changed while it was read", where=one.where, hint="run again")
         if number not in found.left_out:
-            if number % STRIDE == 0:
+            if (number + 1) % STRIDE == 0:
                 progress.advance(STRIDE)
             yield Example(one.id, one.input, one.target, one.meta, found.splits[number], one.where)
 
