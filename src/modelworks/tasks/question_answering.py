@@ -121,4 +121,5 @@ TASK = Task(
     example=_example,
     slices=("length", "answerable"),
     perturbations=("typos", "casing", "ocr-noise", "truncation", "unseen-characters"),
+    starter="question-answering",
 )
