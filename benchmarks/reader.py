@@ -5,7 +5,7 @@ python benchmarks/reader.py [BUNDLE]      another bundle of question-answering, 
 Makes the questions as the recipe does (examples/starters/question-answering), splits them by the same seed, asks the
 bundle through the Predictor, and writes benchmarks/results/reader.json: answer F1 and exact match with 95 % bootstrap
 intervals, over all dev questions, over those that have an answer, and over those that have none. The dev articles were
-not trained on, but chose among a few states of the weights.
+not trained on; where a training is scored on them several times, they choose its weights.
 """
 
 from __future__ import annotations
