@@ -20,13 +20,28 @@ RUNTIME = ("modelworks.bundle", "modelworks.ops", "modelworks.kinds")
 def plan(project: Path, settings: config.Project) -> Plan:
     """The steps of one project, in order; reads the sources' fingerprint and the lock, and runs nothing."""
     leaf = task_code(settings.task)
-    steps = (*_making(project, settings, leaf), _optimize(settings, leaf))
+    source = fingerprint(project, msgspec.to_builtins(settings.data))
+    making = (*_making(settings, leaf, source, _weights(project, settings.train.model)), _optimize(settings, leaf))
     store = open_store(project, settings.store)
-    champion = baseline(project, Plan(steps=steps), store)
+    champion = baseline(project, Plan(steps=making), store)
+    compared = None
     if champion is not None:
         bring_bundle(project, store, champion)
-    steps = (*steps, *_judging(project, settings, leaf, champion, steps, store), _release(settings, champion))
-    return Plan(steps=steps)
+        compared = _compared(project, settings, leaf, champion, making, store)
+    return Plan(steps=(*making, *_judging(settings, leaf, champion, compared), _release(settings, champion)))
+
+
+def order(settings: config.Project) -> dict[str, tuple[str, ...]]:
+    """Step -> the steps that must be done before it, for systems that call them one by one (`modelworks step`).
+
+    The same before and after a first release: `champion` is among them, and has nothing to do while there is none. It
+    waits for the candidate, which decides what it is compared with (`baseline`)."""
+    making = (*_making(settings, (), "", {}), _optimize(settings, ()))
+    judging = _judging(settings, (), "", _evaluating("champion", settings, (), External(path=".", digest="")))
+    steps = (*making, *judging, _release(settings, ""))
+    before = {step.name: [value.step for value in step.inputs.values() if isinstance(value, From)] for step in steps}
+    before["champion"].append("optimize")
+    return {name: tuple(dict.fromkeys(others)) for name, others in before.items()}
 
 
 def share_bundles(project: Path, store: Store) -> None:
@@ -74,19 +89,21 @@ def task_module(name: str) -> str:
     return task_module(task.find(name).name)
 
 
-def _making(project: Path, settings: config.Project, leaf: tuple[str, ...]) -> tuple[Step, ...]:
+def _making(
+    settings: config.Project, leaf: tuple[str, ...], source: str, weights: dict[str, From | External]
+) -> tuple[Step, ...]:
     data = msgspec.to_builtins(settings.data)
     train = msgspec.to_builtins(settings.train)
     return (
         Step(
             name="prepare", run="modelworks.stages.prepare:run", result="dataset",
-            inputs={"source": External(path=".", digest=fingerprint(project, data))},
+            inputs={"source": External(path=".", digest=source)},
             params={"task": settings.task, "data": data},
             code=("modelworks.dataset", "modelworks.formats", "modelworks.kinds", "modelworks.ops.image", *leaf),
         ),
         Step(
             name="train", run="modelworks.stages.learn:train", result="checkpoint",
-            inputs={"dataset": From("prepare"), **_weights(project, settings.train.model)},
+            inputs={"dataset": From("prepare"), **weights},
             params={"task": settings.task, "train": train},
             code=(*RUNTIME, "modelworks.metrics", *leaf),
         ),
@@ -115,39 +132,47 @@ def _optimize(settings: config.Project, leaf: tuple[str, ...]) -> Step:
     )  # fmt: skip
 
 
+def _evaluating(name: str, settings: config.Project, leaf: tuple[str, ...], bundle: From | External) -> Step:
+    return Step(
+        name=name, run="modelworks.stages.evaluate:run", result="report",
+        inputs={"dataset": From("prepare"), "bundle": bundle},
+        params={"task": settings.task, "evaluate": msgspec.to_builtins(settings.evaluate)},
+        code=(*RUNTIME, "modelworks.metrics", *leaf),
+    )  # fmt: skip
+
+
 def _judging(
-    project: Path,
-    settings: config.Project,
-    leaf: tuple[str, ...],
-    champion: str | None,
-    making: tuple[Step, ...],
-    store: Store,
+    settings: config.Project, leaf: tuple[str, ...], champion: str | None, compared: Step | None
 ) -> tuple[Step, ...]:
-    params = {"task": settings.task, "evaluate": msgspec.to_builtins(settings.evaluate)}
-    code = (*RUNTIME, "modelworks.metrics", *leaf)
-    run = "modelworks.stages.evaluate:run"
-    bundle: dict[str, From | External] = {"dataset": From("prepare"), "bundle": From("optimize")}
-    steps = [Step(name="evaluate", run=run, result="report", inputs=bundle, params=params, code=code)]
+    """`compared` scores the champion; without it (as in a fresh clone) the gate says so."""
     gate: dict[str, From | External] = {
         "candidate": From("evaluate"), "optimized": From("optimize"), "dataset": From("prepare"),
     }  # fmt: skip
-    absent = None
-    if champion is not None:
-        holder = _holder(project, champion, store)
-        inputs: dict[str, From | External] = {
-            "dataset": From("prepare"),
-            "bundle": External(path=str((holder or project).relative_to(project)), digest=champion),
-        }  # fmt: skip
-        report = Step(name="champion", run=run, result="report", inputs=inputs, params=params, code=code)
-        if holder or store.has("champion", all_keys(Plan(steps=(*making, report)))["champion"]):
-            steps.append(report)
-            gate["champion"] = From("champion")
-        else:
-            absent = champion  # as in a fresh clone: the gate says so
-    judge: dict[str, Any] = {**params, "gate": settings.gate, "absent": absent}
-    run = "modelworks.stages.evaluate.gate:run"
-    steps.append(Step(name="gate", run=run, result="verdict", inputs=gate, params=judge, code=("modelworks.metrics",)))
-    return tuple(steps)
+    if compared is not None:
+        gate["champion"] = From(compared.name)
+    judge: dict[str, Any] = {
+        "task": settings.task, "evaluate": msgspec.to_builtins(settings.evaluate), "gate": settings.gate,
+        "absent": champion if compared is None else None,
+    }  # fmt: skip
+    return (
+        _evaluating("evaluate", settings, leaf, From("optimize")),
+        *([compared] if compared is not None else []),
+        Step(
+            name="gate", run="modelworks.stages.evaluate.gate:run", result="verdict", inputs=gate, params=judge,
+            code=("modelworks.metrics",),
+        ),
+    )  # fmt: skip
+
+
+def _compared(
+    project: Path, settings: config.Project, leaf: tuple[str, ...], champion: str, making: tuple[Step, ...], store: Store
+) -> Step | None:
+    """The step that scores the champion; None where there is neither its bundle nor its report."""
+    holder = _holder(project, champion, store)
+    bundle = External(path=str((holder or project).relative_to(project)), digest=champion)
+    step = _evaluating("champion", settings, leaf, bundle)
+    known = holder or store.has("champion", all_keys(Plan(steps=(*making, step)))["champion"])
+    return step if known else None
 
 
 def _holder(project: Path, bundle: str, store: Store) -> Path | None:

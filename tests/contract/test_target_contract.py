@@ -6,12 +6,14 @@ import json
 import re
 from pathlib import PurePosixPath
 
+import msgspec
 import pytest
 import yaml
 
+from modelworks import lifecycle
 from modelworks.contracts import target as targets
 from modelworks.contracts.target import MARK, Facts
-from modelworks.core import registry
+from modelworks.core import config, registry
 
 NAMES = registry.names(targets.PACKAGE)
 
@@ -21,8 +23,20 @@ def target(request):
     return targets.find(request.param)
 
 
+PROJECT = """
+name: moods
+task: sentiment-analysis
+data: {source: data.csv}
+train: {tune: {trials: 3, space: {rate: {low: 0.001, high: 0.1, log: true}, epochs: [1, 2]}}}
+"""
+
+
 def facts(target, name="moods", **options):
-    return Facts(name=name, settings={}, requirement="modelworks==9.9.9", options={**target.options, **options})
+    settings = config.parse_project(PROJECT)
+    return Facts(
+        name=name, settings={**msgspec.to_builtins(settings), "task": "secret"}, steps=lifecycle.order(settings),
+        requirement="modelworks==9.9.9", options={**target.options, **options},
+    )  # fmt: skip
 
 
 def test_the_same_project_gives_the_same_files_and_says_who_made_them(target):
@@ -50,9 +64,32 @@ def test_yaml_and_json_files_are_well_formed(target):
 
 
 def test_every_option_changes_something(target):
-    before = target.files(facts(target))
+    """With some value of another: an image means nothing to a form that runs no container."""
     for option in target.options:
-        assert target.files(facts(target, **{option: "7654"})) != before, option
+        others = [{o: value} for o in target.options if o != option for value in target.choices.get(o, ("7654",))]
+        for value in target.choices.get(option, ("7654",)):
+            if value != target.options[option]:
+                pairs = [(facts(target, **some), facts(target, **some, **{option: value})) for some in ({}, *others)]
+                assert any(target.files(one) != target.files(other) for one, other in pairs), (option, value)
+
+
+def test_the_default_is_among_the_choices(target):
+    assert all(target.options[option] in values for option, values in target.choices.items())
+
+
+def test_every_step_or_the_whole_plan_is_run(target):
+    text = "".join(file.text for file in target.files(facts(target)))
+    if "modelworks step" in text or '"step"' in text:
+        assert all(re.search(rf"\b{name}\b", text) for name in facts(target).steps)
+
+
+def test_choices_and_python_files_are_sound(target):
+    for option, values in target.choices.items():
+        for value in values:
+            for file in target.files(facts(target, **{option: value})):
+                assert not re.search(r"<<\w+>>", file.text)
+                if file.path.endswith(".py"):
+                    compile(file.text, file.path, "exec")
 
 
 def test_it_calls_the_tool_and_names_no_task(target):

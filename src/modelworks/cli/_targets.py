@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from modelworks import __version__
+from modelworks import __version__, lifecycle
 from modelworks.contracts import target as contract
 from modelworks.contracts.target import Facts, File
 from modelworks.core import config, registry
@@ -20,7 +20,7 @@ def facts(project: Path, name: str, defaults: Mapping[str, str], given: tuple[st
     configured = _options(name, defaults, settings.targets.get(name, {}), ())
     options = _options(name, configured, {}, given)
     return Facts(
-        name=settings.name, settings=msgspec.to_builtins(settings),
+        name=settings.name, settings=msgspec.to_builtins(settings), steps=lifecycle.order(settings),
         requirement=f"modelworks[train,data,luigi,mlflow]=={__version__}", options=options,
         given={key: value for key, value in options.items() if value != configured[key]},
     )  # fmt: skip
@@ -32,7 +32,12 @@ def files(project: Path, name: str, given: tuple[str, ...] = ()) -> tuple[File, 
         return ()
     target = contract.find(name)
     known = tuple(text for text in given if text.partition("=")[0] in target.options)
-    return target.files(facts(project, name, target.options, known))
+    told = facts(project, name, target.options, known)
+    for option, allowed in target.choices.items():
+        if told.options[option] not in allowed:
+            where = f"option {option} of {name}"
+            raise ConfigError("not one of its values", where=where, seen=told.options[option], allowed=allowed)
+    return target.files(told)
 
 
 def _options(

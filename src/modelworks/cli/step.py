@@ -17,11 +17,16 @@ from modelworks.cli import _project, _show
 def command(name: str, overrides: tuple[str, ...], force: bool, as_json: bool) -> int:
     """Run one step of the plan (what engines call).
 
-    Its inputs must be in the store. Exit code 1: the step is a release that the gate refused."""
+    Its inputs must be in the store. Exit code 1: the step is a release that the gate refused. A step that the plan
+    lacks for now (`champion`, before a first release) has nothing to do."""
     from modelworks import lifecycle
 
     with _show.progress() as progress:
-        _, executor = _project.executor(overrides, progress)
+        settings, executor = _project.executor(overrides, progress)
+        if executor.plan.step(name) is None and name in lifecycle.order(settings):
+            nothing = json.dumps({"step": name, "key": None, "hit": True, "facts": {}})
+            click.echo(nothing if as_json else f"{name}: not in the plan for now: nothing to do")
+            return 0
         executor.step(name)
         if force:
             executor.force(name)

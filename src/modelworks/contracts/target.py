@@ -30,6 +30,9 @@ class Facts:
     """The target's options, with what the user set; every key is one of `Target.options`."""
     given: Mapping[str, str] = field(default_factory=dict)
     """Of these, what the user set with `--set`: it stands in the files, so that `--check` can repeat it."""
+    steps: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Step -> the steps that must be done before it, in an order in which each comes after those; the same before and
+    after a first release (`modelworks step NAME` has nothing to do where the plan lacks a step for now)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +56,8 @@ class Target:
     """The files, commented; each holds `MARK` in a comment where its form has comments."""
     options: Mapping[str, str] = field(default_factory=dict)
     """Option -> its default; every one is explained in the target's page of docs/systems."""
+    choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Option -> its values, for an option that has a few; any other text is refused before `files` is called."""
     next_: str = ""
     """A line that says what to do with the files."""
 

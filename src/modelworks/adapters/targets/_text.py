@@ -6,6 +6,7 @@ import re
 import shlex
 
 from modelworks.contracts.target import MARK, Facts
+from modelworks.core.errors import ConfigError
 
 
 def fill(template: str, **values: str) -> str:
@@ -20,3 +21,16 @@ def head(facts: Facts, target: str, comment: str = "#") -> str:
         f"{comment} {MARK} {target}{given}` for {facts.name}; do not edit: change modelworks.yaml and export again.\n"
         f"{comment} `modelworks export {target} --check` fails when this file is stale.\n"
     )
+
+
+def number(facts: Facts, option: str) -> str:
+    """An option that is a whole number; a ConfigError for anything else."""
+    given = facts.options[option]
+    if not re.fullmatch(r"\d{1,9}", given):
+        raise ConfigError(f"{option} is a number", where=f"--set {option}", seen=given, allowed="a whole number")
+    return str(int(given))
+
+
+def label(name: str) -> str:
+    """A project's name as Kubernetes writes names: small letters, digits and `-`, at most 50."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower())[:50].strip("-")

@@ -1,0 +1,86 @@
+"""Katib: `train.tune` as an Experiment, for a search over many machines; `modelworks run` searches on one by itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from modelworks.adapters.targets._text import head, label
+from modelworks.contracts.target import Facts, File, Target
+from modelworks.core.errors import ConfigError
+
+
+def _files(facts: Facts) -> tuple[File, ...]:
+    import yaml
+
+    tune = facts.settings["train"]["tune"]
+    if not tune or not tune["space"]:
+        raise ConfigError(
+            "there is nothing to search", where="train.tune.space",
+            hint="write train: {tune: {trials: 20, space: {OPTION: {low: …, high: …, log: true}}}} in modelworks.yaml",
+        )  # fmt: skip
+    text = yaml.safe_dump(_experiment(facts, tune), sort_keys=False, width=120, allow_unicode=True)
+    return (File(path="deploy/kubeflow/experiment.yaml", text=head(facts, "katib") + text),)
+
+
+def _experiment(facts: Facts, tune: Mapping[str, Any]) -> dict[str, Any]:
+    """`train.tune` as a Katib Experiment: a Job a trial, which trains with the options that Katib suggests and prints
+    the score on the dev split."""
+    given = [f"--set=train.options.{name}=${{trialParameters.{name}}}" for name in tune["space"]]
+    container = {
+        "name": "train", "image": facts.options["image"],
+        "command": ["sh", "-c", 'cd "$0" && exec modelworks run --until train --json "$@"', "/project"],
+        "args": ["--set=train.tune=null", *given],
+        "volumeMounts": [{"name": "project", "mountPath": "/project"}],
+    }  # fmt: skip
+    volume = {"name": "project", "persistentVolumeClaim": {"claimName": facts.options["claim"] or label(facts.name)}}
+    pod = {"spec": {"containers": [container], "restartPolicy": "Never", "volumes": [volume]}}
+    return {
+        "apiVersion": "kubeflow.org/v1beta1",
+        "kind": "Experiment",
+        "metadata": {"name": f"{label(facts.name)}-tune"},
+        "spec": {
+            "objective": {"type": facts.options["objective"], "objectiveMetricName": "dev"},
+            "metricsCollectorSpec": {
+                "collector": {"kind": "StdOut"},
+                "source": {"filter": {"metricsFormat": ['"(dev)": ([+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?)']}},
+            },
+            "algorithm": {"algorithmName": "tpe"},
+            "maxTrialCount": tune["trials"],
+            "parallelTrialCount": 1,
+            "maxFailedTrialCount": 3,
+            "parameters": [_parameter(name, given) for name, given in tune["space"].items()],
+            "trialTemplate": {
+                "primaryContainerName": "train",
+                "trialParameters": [
+                    {"name": name, "reference": name, "description": f"train.options.{name}"} for name in tune["space"]
+                ],
+                "trialSpec": {"apiVersion": "batch/v1", "kind": "Job", "spec": {"template": pod, "backoffLimit": 1}},
+            },
+        },
+    }
+
+
+def _parameter(name: str, given: Any) -> dict[str, Any]:
+    """A range or choices of `train.tune.space` as Katib writes them: every value a string."""
+    if not isinstance(given, Mapping):
+        return {"name": name, "parameterType": "categorical", "feasibleSpace": {"list": [_text(one) for one in given]}}
+    low, high = given["low"], given["high"]
+    whole = isinstance(low, int) and isinstance(high, int)
+    space = {"min": _text(low), "max": _text(high), "distribution": "logUniform" if given.get("log") else "uniform"}
+    return {"name": name, "parameterType": "int" if whole else "double", "feasibleSpace": space}
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+TARGET = Target(
+    name="katib",
+    summary="Katib (Kubeflow): the search of train.tune as an Experiment.",
+    files=_files,
+    options={"image": "modelworks-train:latest", "claim": "", "objective": "maximize"},
+    choices={"objective": ("maximize", "minimize")},
+    next_="kubectl apply -f deploy/kubeflow/experiment.yaml; write the best trial's options into train.options.",
+)
