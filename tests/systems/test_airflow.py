@@ -97,10 +97,13 @@ def write(folder: Path, name: str, **options: str) -> None:
 PODS = """
 import json, sys
 from airflow.dag_processing.dagbag import DagBag
-dag = DagBag(sys.argv[1]).dags["pods"]
-pods = {name: dag.get_task(name).build_pod_request_obj() for name in dag.task_ids}
 from kubernetes.client import ApiClient
-print(json.dumps({name: ApiClient().sanitize_for_serialization(pod) for name, pod in pods.items()}))
+bag = DagBag(sys.argv[1])
+plain = ApiClient().sanitize_for_serialization
+tasks = {task.task_id: task for task in bag.dags["pods"].tasks}
+pods = {name: plain(task.build_pod_request_obj()) for name, task in tasks.items()}
+before = {name: sorted(task.upstream_task_ids) for name, task in tasks.items()}
+print(json.dumps({"dags": sorted(bag.dags), "pods": pods, "before": before}))
 """
 
 
@@ -110,14 +113,15 @@ def test_every_form_is_imported_without_an_error(airflow, tmp_path):
     write(tmp_path, "pods", operator="kubernetes", project="moods-claim", image="registry.example/moods:1")
     write(tmp_path, "late", deadline="60", schedule="0 3 * * *")
     write(tmp_path, "told", deadline="60", alert="airflow.providers.smtp.notifications.smtp.SmtpNotifier")
-    _, errors = airflow("dags", "list-import-errors", "-o", "json", dags=tmp_path)
-    assert errors.strip().splitlines()[-1] == "[]", errors
-    _, listed = airflow("dags", "list", "-o", "json", dags=tmp_path)
-    assert {"plain", "containers", "pods", "late", "told"} <= {
-        dag["dag_id"] for line in listed.splitlines() if line.startswith("[{") for dag in json.loads(line)
-    }
-    pods = json.loads(airflow.python(PODS, str(tmp_path)))
-    assert set(pods) == set(lifecycle.order(config.parse_project("name: a\ntask: b\ndata: {}")))
+    (tmp_path / "broken.py").write_text("from airflow.sdk import dag, nothing_of_the_kind\n", "utf-8")
+    _, listed = airflow("dags", "list-import-errors", "--local", "-o", "json", dags=tmp_path)
+    errors = json.loads(listed.strip().splitlines()[-1])
+    assert [Path(error["filepath"]).name for error in errors] == ["broken.py"], errors  # and none of ours
+    read = json.loads(airflow.python(PODS, str(tmp_path)))
+    assert read["dags"] == ["containers", "late", "plain", "pods", "told"]
+    order = lifecycle.order(config.parse_project("name: a\ntask: b\ndata: {}"))
+    assert read["before"] == {name: sorted(before) for name, before in order.items()}
+    pods = read["pods"]
     [container] = pods["gate"]["spec"]["containers"]
     assert (container["command"], container["args"]) == (["modelworks"], ["step", "gate"])
     assert container["workingDir"] == container["volumeMounts"][0]["mountPath"] == "/project"

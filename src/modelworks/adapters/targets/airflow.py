@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from modelworks.adapters.targets._text import fill, head, label, number
+from modelworks.adapters.targets._text import fill, head, image, label, number
 from modelworks.contracts.target import Facts, File, Target
 
 _DAG = '''\
@@ -169,7 +169,8 @@ def _files(facts: Facts) -> tuple[File, ...]:
         "name": facts.name, "label": label(facts.name),
         "steps": "".join(f"    {json.dumps(name)}: {json.dumps(before)},\n" for name, before in facts.steps.items()),
         "project": _project(facts), "schedule": repr(facts.options["schedule"] or None),
-        **{key: json.dumps(facts.options[key]) for key in ("command", "image")},
+        "command": json.dumps(facts.options["command"]),
+        "image": json.dumps(image(facts)),
         **{key: number(facts, key) for key in ("retries", "timeout")}, **_deadline(facts),
     }  # fmt: skip
     whole = fill(_DAG, **{**values, "imports": fill(imports, **values), "operator": fill(operator, **values)})
@@ -202,7 +203,7 @@ TARGET = Target(
     summary="Apache Airflow 3: a DAG with a task for every step; local, Docker or Kubernetes.",
     files=_files,
     options={
-        "operator": "local", "schedule": "", "project": "", "command": "modelworks", "image": "modelworks-train",
+        "operator": "local", "schedule": "", "project": "", "command": "modelworks", "image": "",
         "retries": "2", "timeout": "120", "deadline": "", "alert": "",
     },
     choices={"operator": tuple(_FORMS)},

@@ -6,9 +6,12 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from modelworks.adapters.targets._text import head, label
+from modelworks.adapters.targets._text import claim, head, image, label
 from modelworks.contracts.target import Facts, File, Target
 from modelworks.core.errors import ConfigError
+
+# The second command takes the step from the store and prints its facts, among them the score.
+_TRIAL = 'cd "$0" && modelworks run --until train "$@" && modelworks step train --json "$@"'
 
 
 def _files(facts: Facts) -> tuple[File, ...]:
@@ -29,12 +32,12 @@ def _experiment(facts: Facts, tune: Mapping[str, Any]) -> dict[str, Any]:
     the score on the dev split."""
     given = [f"--set=train.options.{name}=${{trialParameters.{name}}}" for name in tune["space"]]
     container = {
-        "name": "train", "image": facts.options["image"],
-        "command": ["sh", "-c", 'cd "$0" && exec modelworks run --until train --json "$@"', "/project"],
+        "name": "train", "image": image(facts),
+        "command": ["sh", "-c", _TRIAL, "/project"],
         "args": ["--set=train.tune=null", *given],
         "volumeMounts": [{"name": "project", "mountPath": "/project"}],
     }  # fmt: skip
-    volume = {"name": "project", "persistentVolumeClaim": {"claimName": facts.options["claim"] or label(facts.name)}}
+    volume = {"name": "project", "persistentVolumeClaim": {"claimName": claim(facts)}}
     pod = {"spec": {"containers": [container], "restartPolicy": "Never", "volumes": [volume]}}
     return {
         "apiVersion": "kubeflow.org/v1beta1",
@@ -49,7 +52,7 @@ def _experiment(facts: Facts, tune: Mapping[str, Any]) -> dict[str, Any]:
             "algorithm": {"algorithmName": "tpe"},
             "maxTrialCount": tune["trials"],
             "parallelTrialCount": 1,
-            "maxFailedTrialCount": 3,
+            "maxFailedTrialCount": min(3, tune["trials"]),
             "parameters": [_parameter(name, given) for name, given in tune["space"].items()],
             "trialTemplate": {
                 "primaryContainerName": "train",
@@ -80,7 +83,7 @@ TARGET = Target(
     name="katib",
     summary="Katib (Kubeflow): the search of train.tune as an Experiment.",
     files=_files,
-    options={"image": "modelworks-train:latest", "claim": "", "objective": "maximize"},
+    options={"image": "", "claim": "", "objective": "maximize"},
     choices={"objective": ("maximize", "minimize")},
     next_="kubectl apply -f deploy/kubeflow/experiment.yaml; write the best trial's options into train.options.",
 )

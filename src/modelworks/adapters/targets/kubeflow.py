@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from modelworks.adapters.targets._text import fill, head, label, number
+from modelworks.adapters.targets._text import claim, fill, head, image, label, number
 from modelworks.contracts.target import Facts, File, Target
 
 _FOLDER = "deploy/kubeflow"
@@ -18,19 +18,19 @@ _MOUNT = "/project"
 _PIPELINE = '''\
 """<<name>> as a pipeline of KFP, a container a step.
 
-    python pipeline.py compile       writes pipeline.yaml, the same as export does
-    python pipeline.py docker        runs it here, each step in a container of <<image>>
-    python pipeline.py subprocess    runs it here, each step as a process
+KFP's compiler makes pipeline.yaml of it, the same as export writes. It also runs here, without a cluster:
+
+    python pipeline.py docker        each step in a container of <<image>>
+    python pipeline.py subprocess    each step as a process
 """
 
 import sys
 import tempfile
 from pathlib import Path
 
-from kfp import compiler, dsl, kubernetes, local
+from kfp import dsl, kubernetes, local
 
-HERE = Path(__file__).resolve().parent
-PROJECT = HERE.parents[1]
+PROJECT = Path(__file__).resolve().parents[2]
 # Step -> the steps before it. A finished step is taken from the store; KFP's own cache does not see the data.
 STEPS = {
 <<steps>>}
@@ -63,7 +63,7 @@ def pipeline():
         kubernetes.mount_pvc(task, pvc_name="<<claim>>", mount_path="<<mount>>")
 
 
-@dsl.component(install_kfp_package=False)
+@dsl.component(base_image="python:3.11", install_kfp_package=False)
 def process(name: str, project: str):
     import subprocess
 
@@ -76,13 +76,10 @@ def here(project: str):
 
 
 def run(way):
-    if way == "compile":
-        compiler.Compiler().compile(pipeline, str(HERE / "pipeline.yaml"))
-        return
     with tempfile.TemporaryDirectory() as outputs:
         if way == "docker":
             mounts = [{"Type": "bind", "Source": str(PROJECT), "Target": "<<mount>>", "ReadOnly": False}]
-            local.init(local.DockerRunner(mounts=mounts), pipeline_root=outputs)
+            local.init(local.DockerRunner(mounts=mounts, entrypoint=[""]), pipeline_root=outputs)
             pipeline()
         else:
             local.init(local.SubprocessRunner(use_venv=False), pipeline_root=outputs)
@@ -90,7 +87,7 @@ def run(way):
 
 
 if __name__ == "__main__":
-    if sys.argv[1:] not in (["compile"], ["docker"], ["subprocess"]):
+    if sys.argv[1:] not in (["docker"], ["subprocess"]):
         sys.exit(__doc__)
     run(sys.argv[1])
 '''
@@ -98,7 +95,7 @@ if __name__ == "__main__":
 
 def _files(facts: Facts) -> tuple[File, ...]:
     values = {
-        "name": facts.name, "label": label(facts.name), "claim": _claim(facts), "image": facts.options["image"],
+        "name": facts.name, "label": label(facts.name), "claim": claim(facts), "image": image(facts),
         "step": _STEP, "mount": _MOUNT, "retries": number(facts, "retries"), "description": _description(facts),
         "steps": "".join(f"    {json.dumps(name)}: {json.dumps(before)},\n" for name, before in facts.steps.items()),
     }  # fmt: skip
@@ -114,10 +111,6 @@ def _yaml(facts: Facts, name: str, *documents: Mapping[str, Any]) -> File:
 
     text = yaml.safe_dump_all(documents, sort_keys=True, width=120, allow_unicode=True)
     return File(path=f"{_FOLDER}/{name}.yaml", text=head(facts, "kubeflow") + text)
-
-
-def _claim(facts: Facts) -> str:
-    return facts.options["claim"] or label(facts.name)
 
 
 def _description(facts: Facts) -> str:
@@ -140,7 +133,7 @@ def _pipeline(facts: Facts) -> dict[str, Any]:
     containers = {
         f"exec-{name}": {
             "container": {
-                "image": facts.options["image"], "command": ["sh", "-c", _STEP], "args": [_MOUNT, name],
+                "image": image(facts), "command": ["sh", "-c", _STEP], "args": [_MOUNT, name],
             },
         }
         for name in facts.steps
@@ -157,13 +150,13 @@ def _pipeline(facts: Facts) -> dict[str, Any]:
 
 def _platform(facts: Facts) -> dict[str, Any]:
     """Where every step finds the project: a PersistentVolumeClaim."""
-    claim = _claim(facts)
+    volume = claim(facts)
     mounts = {
         f"exec-{name}": {
             "pvcMount": [
                 {
-                    "constant": claim, "mountPath": _MOUNT,
-                    "pvcNameParameter": {"runtimeValue": {"constant": claim}},
+                    "constant": volume, "mountPath": _MOUNT,
+                    "pvcNameParameter": {"runtimeValue": {"constant": volume}},
                 }
             ]
         }
@@ -174,7 +167,7 @@ def _platform(facts: Facts) -> dict[str, Any]:
 
 def _trainjob(facts: Facts) -> dict[str, Any]:
     container = {"name": "node", "volumeMounts": [{"name": "project", "mountPath": _MOUNT}]}
-    volume = {"name": "project", "persistentVolumeClaim": {"claimName": _claim(facts)}}
+    volume = {"name": "project", "persistentVolumeClaim": {"claimName": claim(facts)}}
     pod = {"spec": {"volumes": [volume], "containers": [container]}}
     jobs = [{"name": "node", "template": {"spec": {"template": pod}}}]
     return {
@@ -184,7 +177,7 @@ def _trainjob(facts: Facts) -> dict[str, Any]:
         "spec": {
             "runtimeRef": {"name": facts.options["runtime"]},
             "trainer": {
-                "image": facts.options["image"], "numNodes": 1,
+                "image": image(facts), "numNodes": 1,
                 "command": ["sh", "-c", 'cd "$0" && exec modelworks run --until train', _MOUNT],
             },
             "runtimePatches": [
@@ -201,6 +194,6 @@ TARGET = Target(
     name="kubeflow",
     summary="Kubeflow: a KFP pipeline with a container a step, and a TrainJob.",
     files=_files,
-    options={"image": "modelworks-train:latest", "claim": "", "retries": "2", "runtime": "torch-distributed"},
+    options={"image": "", "claim": "", "retries": "2", "runtime": "torch-distributed"},
     next_="put the project into the claim, then upload deploy/kubeflow/pipeline.yaml; pipeline.py runs it here.",
 )
