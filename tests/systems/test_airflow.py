@@ -26,6 +26,12 @@ pytestmark = pytest.mark.systems
 TOOL = str(Path(sys.executable).with_name("modelworks"))
 
 
+CLUSTER = """
+{apiVersion: v1, kind: Config, current-context: none, contexts: [{name: none, context: {cluster: none, user: none}}],
+ clusters: [{name: none, cluster: {server: "https://127.0.0.1:1"}}], users: [{name: none, user: {}}]}
+"""
+
+
 class Airflow:
     """A real Airflow with a home of its own."""
 
@@ -49,7 +55,11 @@ class Airflow:
     def python(self, code: str, *arguments: str) -> str:
         """What a program in Airflow's own environment prints last."""
         command = [self.bin / "python", "-c", code, *arguments]
-        env = {**os.environ, "AIRFLOW_HOME": str(self.home), "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
+        (self.home / "kubeconfig").write_text(CLUSTER, "utf-8")
+        env = {
+            **os.environ, "AIRFLOW_HOME": str(self.home), "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "KUBECONFIG": str(self.home / "kubeconfig"),
+        }  # fmt: skip
         made = subprocess.run(command, env=env, capture_output=True, text=True, timeout=300, check=False)
         assert made.returncode == 0, made.stderr
         return made.stdout.strip().splitlines()[-1]
@@ -185,17 +195,33 @@ def test_a_red_gate_fails_the_release_with_the_verdict_in_the_log_and_is_not_tri
     assert [pin.version for pin in lock.read(folder).releases] == [1]
 
 
-@pytest.mark.parametrize(
-    ("option", "told"), [("command=no-such-modelworks", "no-such-modelworks"), ("project=/no/such/folder", "/no/such")]
-)
-def test_a_missing_command_or_folder_is_told_at_once(airflow, tmp_path, option, told):
-    dags = export(tiny_tasks.project(tmp_path, "sentiment-analysis"), option, "retries=3")
-    code, log = airflow("dags", "test", "tiny", dags=dags)
-    assert code != 0
-    assert "AirflowFailException: cannot run" in log
-    assert told in log[log.index("AirflowFailException: cannot run") :]
-    assert "--set command= or project=" in log
-    assert not records(tmp_path)
+CALL = """
+import json, sys
+from airflow.dag_processing.dagbag import DagBag
+told = {}
+for name, dag in DagBag(sys.argv[1]).dags.items():
+    try:
+        dag.get_task("prepare").python_callable("prepare")
+    except Exception as error:
+        told[name] = [type(error).__name__, str(error)]
+print(json.dumps(told))
+"""
+
+
+def test_a_missing_command_or_folder_is_told_and_not_tried_again(airflow, tmp_path):
+    write(tmp_path, "no_command", command="no-such-modelworks", project=str(tmp_path))
+    write(tmp_path, "no_folder", command=TOOL, project=str(tmp_path / "away"))
+    write(tmp_path, "no_project", command=TOOL, project=str(tmp_path))
+    told = json.loads(airflow.python(CALL, str(tmp_path)))
+    for name, word in {"no_command": "no-such-modelworks", "no_folder": "away"}.items():
+        kind, words = told[name]
+        assert kind == "AirflowFailException"
+        assert words.startswith("cannot run")
+        assert word in words
+        assert "--set command= or project=" in words
+    kind, words = told["no_project"]
+    assert kind == "AirflowException"
+    assert "there is no modelworks.yaml here or above" in words
 
 
 def test_a_step_that_takes_too_long_is_ended_with_its_process(airflow, tmp_path):
