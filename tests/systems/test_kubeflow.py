@@ -117,18 +117,21 @@ def test_a_red_gate_fails_the_pipeline_and_releases_nothing(ran):
 
 
 DOCKER = """
-import importlib.util, json, sys, tempfile
+import importlib.util, json, sys
 from kfp import local
 spec = importlib.util.spec_from_file_location("exported", sys.argv[1])
 exported = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(exported)
-bind = lambda place, target, fixed: {"Type": "bind", "Source": place, "Target": target, "ReadOnly": fixed}
-mounts = [bind(str(exported.PROJECT), "/project", False), *(bind(place, place, True) for place in sys.argv[3:])]
-with tempfile.TemporaryDirectory() as outputs:
-    inside = json.loads(sys.argv[2])
-    runner = local.DockerRunner(mounts=mounts, entrypoint=[""], environment=inside, network_mode="none")
-    local.init(runner, pipeline_root=outputs)
-    exported.pipeline()
+init = local.init
+
+def with_this_machine(runner, **given):
+    shown = [{"Type": "bind", "Source": place, "Target": place, "ReadOnly": True} for place in sys.argv[3:]]
+    runner.container_run_args["mounts"] += shown
+    runner.container_run_args.update(environment=json.loads(sys.argv[2]), network_mode="none")
+    init(runner, **given)
+
+local.init = with_this_machine
+exported.run("docker")
 """
 
 

@@ -20,7 +20,7 @@ _PIPELINE = '''\
 
 KFP's compiler makes pipeline.yaml of it, the same as export writes. It also runs here, without a cluster:
 
-    python pipeline.py docker        each step in a container of <<image>>
+    python pipeline.py docker        each step in a container of the image
     python pipeline.py subprocess    each step as a process
 """
 
@@ -39,8 +39,8 @@ STEPS = {
 def component(name):
     def step():
         return dsl.ContainerSpec(
-            image="<<image>>",
-            command=["sh", "-c", '<<step>>'],
+            image=<<image>>,
+            command=["sh", "-c", <<step>>],
             args=["<<mount>>", name],
         )
 
@@ -60,7 +60,7 @@ def ordered(make):
 @dsl.pipeline(name="<<label>>", description="<<description>>")
 def pipeline():
     for task in ordered(lambda name: component(name)()).values():
-        kubernetes.mount_pvc(task, pvc_name="<<claim>>", mount_path="<<mount>>")
+        kubernetes.mount_pvc(task, pvc_name=<<claim>>, mount_path="<<mount>>")
 
 
 @dsl.component(base_image="python:3.11", install_kfp_package=False)
@@ -95,8 +95,9 @@ if __name__ == "__main__":
 
 def _files(facts: Facts) -> tuple[File, ...]:
     values = {
-        "name": facts.name, "label": label(facts.name), "claim": claim(facts), "image": image(facts),
-        "step": _STEP, "mount": _MOUNT, "retries": number(facts, "retries"), "description": _description(facts),
+        "name": facts.name, "label": label(facts.name), "description": _description(facts), "mount": _MOUNT,
+        "claim": json.dumps(claim(facts)), "image": json.dumps(image(facts)), "step": json.dumps(_STEP),
+        "retries": number(facts, "retries"),
         "steps": "".join(f"    {json.dumps(name)}: {json.dumps(before)},\n" for name, before in facts.steps.items()),
     }  # fmt: skip
     return (
