@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -63,6 +65,14 @@ class Airflow:
         made = subprocess.run(command, env=env, capture_output=True, text=True, timeout=300, check=False)
         assert made.returncode == 0, made.stderr
         return made.stdout.strip().splitlines()[-1]
+
+    def events(self) -> dict[str, object]:
+        """What the newest event of every asset carries."""
+        with contextlib.closing(sqlite3.connect(self.home / "airflow.db")) as data:
+            rows = data.execute(
+                "select uri, extra from asset_event join asset on asset.id = asset_id order by asset_event.id"
+            )
+            return {uri: json.loads(extra) for uri, extra in rows}
 
 
 @pytest.fixture(scope="module")
@@ -181,6 +191,8 @@ def test_the_second_run_takes_every_step_from_the_store(airflow, finished):
     assert code == 0, log[-5000:]
     assert log.count('"hit": true') == len(lifecycle.order(config.load_project(folder)))
     assert records(folder) == before
+    now = executor(folder)
+    assert airflow.events()["modelworks://tiny/release"] == {"key": now.keys["release"], "hit": True}
 
 
 def test_a_red_gate_fails_the_release_with_the_verdict_in_the_log_and_is_not_tried_again(airflow, finished):
@@ -202,7 +214,7 @@ from airflow.dag_processing.dagbag import DagBag
 told = {}
 for name, dag in DagBag(sys.argv[1]).dags.items():
     try:
-        dag.get_task("prepare").python_callable("prepare")
+        dag.get_task("prepare").python_callable("prepare", {})
     except Exception as error:
         told[name] = [type(error).__name__, str(error)]
 print(json.dumps(told))

@@ -18,6 +18,11 @@ STEPS = {
 <<steps>>}
 
 
+def asset_of(name):
+    """What other DAGs may follow: schedule=[Asset("modelworks://<<name>>/release")]."""
+    return Asset(f"modelworks://<<name>>/{name}")
+
+
 <<operator>>
 <<late>>
 @dag(
@@ -37,8 +42,7 @@ STEPS = {
     doc_md=__doc__,
 )
 def plan():
-    # Other DAGs may follow a step: schedule=[Asset("modelworks://<<name>>/release")].
-    tasks = {name: task_of(name, outlets=[Asset(f"modelworks://<<name>>/{name}")]) for name in STEPS}
+    tasks = {name: task_of(name, outlets=[asset_of(name)]) for name in STEPS}
     for name, before in STEPS.items():
         tasks[name].set_upstream([tasks[other] for other in before])
 
@@ -91,8 +95,7 @@ def step(name, outlet_events=None):
     if ended.exit_code:
         failure = AirflowFailException if ended.exit_code == 1 else AirflowException
         raise failure(f"step {name}: {told.get('message')} {told.get('hint', '')} (exit code {ended.exit_code})")
-    for asset in outlet_events or ():
-        outlet_events[asset].extra = {"key": told.get("key"), "hit": told.get("hit")}
+    outlet_events[asset_of(name)].extra = {"key": told.get("key"), "hit": told.get("hit")}
     return told
 
 
