@@ -70,7 +70,7 @@ class Airflow:
         """What the newest event of every asset carries."""
         with contextlib.closing(sqlite3.connect(self.home / "airflow.db")) as data:
             rows = data.execute(
-                "select uri, asset_event.extra from asset_event join asset on asset.id = asset_id order by asset_event.id"
+                "select uri, told.extra from asset_event told join asset on asset.id = told.asset_id order by told.id"
             )
             return {uri: json.loads(extra) for uri, extra in rows}
 
