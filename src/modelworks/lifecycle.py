@@ -165,7 +165,12 @@ def _judging(
 
 
 def _compared(
-    project: Path, settings: config.Project, leaf: tuple[str, ...], champion: str, making: tuple[Step, ...], store: Store
+    project: Path,
+    settings: config.Project,
+    leaf: tuple[str, ...],
+    champion: str,
+    making: tuple[Step, ...],
+    store: Store,
 ) -> Step | None:
     """The step that scores the champion; None where there is neither its bundle nor its report."""
     holder = _holder(project, champion, store)

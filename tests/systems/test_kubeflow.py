@@ -13,6 +13,7 @@ import sys
 import tarfile
 from pathlib import Path
 
+import docker_engine
 import outside
 import pytest
 import tiny_tasks
@@ -137,7 +138,6 @@ exported.run("docker")
 
 def test_containers_finish_a_run_to_a_gated_release(ran, tmp_path):
     """The image is bare: it shows this machine's programs and this checkout, read-only, in place of a built image."""
-    docker_engine = pytest.importorskip("docker_engine")
     folder = Path(shutil.copytree(ran[0], tmp_path / "project"))
     path = folder / config.FILE
     path.write_text(path.read_text("utf-8").replace("resamples: 100", "resamples: 101"), "utf-8")  # a new report
@@ -207,7 +207,7 @@ def test_an_experiment_keeps_the_rules_of_katibs_webhook(tuned):
 
 
 def test_an_experiment_without_a_space_is_refused(tmp_path):
-    with pytest.raises(ConfigError, match="nothing to search"):
+    with pytest.raises(ConfigError, match="nothing to write"):
         export(tiny_tasks.project(tmp_path, "sentiment-analysis"), "katib")
 
 

@@ -39,6 +39,7 @@ def command(
     if check and not options:
         given = {target.name: _exported.options(project, folder, target) or () for target in chosen}
     made = [(target, _exported.files(project, target, given[target.name])) for target in chosen]
+    _something(made)
     states = {file.path: _exported.state(folder / file.path, file, target) for target, all_ in made for file in all_}
     if not check:
         _refuse([path for path, state in states.items() if state == "not ours" and not force])
@@ -47,6 +48,17 @@ def command(
                 _exported.write(folder / file.path, file, target)
     _tell(made, states, check, as_json)
     return int(check and any(state != "fresh" for state in states.values()))
+
+
+def _something(made: list[tuple[Target, tuple[File, ...]]]) -> None:
+    from modelworks.core import config
+    from modelworks.core.errors import ConfigError
+
+    for target, files in made:
+        if not files:
+            raise ConfigError(
+                f"{target.name} has nothing to write for this project", where=config.FILE, hint=target.needs
+            )
 
 
 def _refuse(paths: list[str]) -> None:

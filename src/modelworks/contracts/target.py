@@ -58,6 +58,8 @@ class Target:
     """Option -> its default; every one is explained in the target's page of docs/systems."""
     choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Option -> its values, for an option that has a few; any other text is refused before `files` is called."""
+    needs: str = ""
+    """What a project must say where `files` gives none without it."""
     next_: str = ""
     """A line that says what to do with the files."""
 

@@ -8,7 +8,6 @@ from typing import Any
 
 from modelworks.adapters.targets._text import claim, head, image, label
 from modelworks.contracts.target import Facts, File, Target
-from modelworks.core.errors import ConfigError
 
 # The second command takes the step from the store and prints its facts, among them the score.
 _TRIAL = 'cd "$0" && modelworks run --until train "$@" && modelworks step train --json "$@"'
@@ -19,10 +18,7 @@ def _files(facts: Facts) -> tuple[File, ...]:
 
     tune = facts.settings["train"]["tune"]
     if not tune or not tune["space"]:
-        raise ConfigError(
-            "there is nothing to search", where="train.tune.space",
-            hint="write train: {tune: {trials: 20, space: {OPTION: {low: …, high: …, log: true}}}} in modelworks.yaml",
-        )  # fmt: skip
+        return ()
     text = yaml.safe_dump(_experiment(facts, tune), sort_keys=False, width=120, allow_unicode=True)
     return (File(path="deploy/kubeflow/experiment.yaml", text=head(facts, "katib") + text),)
 
@@ -85,5 +81,6 @@ TARGET = Target(
     files=_files,
     options={"image": "", "claim": "", "objective": "maximize"},
     choices={"objective": ("maximize", "minimize")},
+    needs="write train: {tune: {trials: 20, space: {OPTION: {low: …, high: …, log: true}}}} in modelworks.yaml",
     next_="kubectl apply -f deploy/kubeflow/experiment.yaml; write the best trial's options into train.options.",
 )
