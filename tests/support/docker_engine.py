@@ -9,7 +9,8 @@ In a test of tests/systems: the session fixtures `docker` (an Engine), `serving_
 
 $DOCKER_HOST is used when it is set; else a containerd and a dockerd of the test's own are started, as root, with their
 own folders, sockets and bridge, and without a change to the machine's iptables: containers reach each other and are
-reached at published ports of loopback, and reach outward only with `--network host`.
+reached at published ports of loopback, and reach outward only with `--network host`. Where the machine drops what is
+forwarded between bridges (`iptables -P FORWARD DROP`, left by an engine with iptables), containers do not meet.
 Builds need no network: wheels are downloaded by this machine's pip once, into .venvs/docker/wheels.
 $MODELWORKS_TEST_BASE names a base image to take in place of the Debian one that mmdebstrap makes.
 """

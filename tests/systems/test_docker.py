@@ -50,7 +50,7 @@ def within(seconds: float, what: Callable[[], Any]) -> Any:
 
 def ask(port: int, body: bytes, media: str = "application/json") -> bytes:
     request = urllib.request.Request(f"http://127.0.0.1:{port}/predict", body, {"content-type": media})
-    with urllib.request.urlopen(request, timeout=60) as answer:
+    with urllib.request.urlopen(request, timeout=150) as answer:
         return bytes(answer.read())
 
 
@@ -167,15 +167,16 @@ def test_a_mounted_model_and_one_named_by_the_environment(docker, serving_image,
 
 
 def test_a_stopped_container_answers_what_it_had_accepted(docker, baked, start):
-    container, port = start(baked)
+    patient = json.dumps({"host": "0.0.0.0", "port": 8080, "records": False, "deadline": 120.0})  # on a busy machine
+    container, port = start(baked, "--env", f"MODELWORKS_SERVE={patient}")
     answers(f"http://127.0.0.1:{port}/readyz", 120)
     body = json.dumps({"inputs": [{"text": "a good film " * 100_000}] * 4}).encode()
     got: list[bytes] = []
     asking = threading.Thread(target=lambda: got.append(ask(port, body)))
     asking.start()
     within(30, lambda: in_flight(port))
-    docker("stop", "--time", "30", container)
-    asking.join(60)
+    docker("stop", "--time", "130", container)
+    asking.join(130)
     assert len(json.loads(got[0])["predictions"]) == 4
     assert state(docker, container)["ExitCode"] == 0
 

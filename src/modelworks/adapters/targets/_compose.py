@@ -73,7 +73,7 @@ services:
       - prometheus:/prometheus
     ports: ["127.0.0.1:${PROMETHEUS_PORT:-9090}:9090"]
     healthcheck:
-      test: [CMD, promtool, check, ready, "--url=http://127.0.0.1:9090"]
+      test: [CMD, promtool, query, instant, "http://127.0.0.1:9090", "1"]
       interval: 10s
       timeout: 5s
       start_period: 30s
