@@ -21,6 +21,7 @@ EXTRAS = {
     "jinja2": "generation", "llguidance": "generation", "gguf": "gguf", "llama_cpp": "gguf",
     "snowballstemmer": "search",
     "grafana_foundation_sdk": "grafana",
+    "elastic_transport": "elastic",
 }  # fmt: skip
 
 
@@ -83,6 +84,8 @@ def _systems(folder: Path, settings: Any) -> list[dict[str, str]]:
         asked.append(lambda: objects.open_objects(settings.store).check())
     for name in sorted({*settings.targets} & {*registry.names(deployment.PACKAGE)}):
         asked.append(partial(_deployment, name, settings.targets[name]))
+    for name, given in settings.serve.sinks.items():
+        asked.append(partial(_sink, settings.name, name, given))
     return [_asked(ask) for ask in asked]
 
 
@@ -91,6 +94,12 @@ def _deployment(name: str, given: dict[str, Any]) -> Any:
 
     system = deployment.find(name)
     return system.check({**system.options, **{key: str(value) for key, value in given.items()}})
+
+
+def _sink(project: str, name: str, given: dict[str, Any]) -> Any:
+    from modelworks.contracts import sink
+
+    return sink.find(name).check(project, sink.settled(name, given))
 
 
 def _asked(ask: Callable[[], Any]) -> dict[str, str]:

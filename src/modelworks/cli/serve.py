@@ -19,9 +19,18 @@ from modelworks.cli._attach import ATTACH, attached
 @click.option("--port", type=click.IntRange(0, 65535), help="Port; 0 takes a free one.  [default: 8080]")
 @click.option("--lanes", type=click.IntRange(0), help="Threads that run the model; 0 chooses by the machine.")
 @click.option("--records/--no-records", default=None, help="Write what is asked and answered to .modelworks/records/.")
+@click.option(
+    "--log-format",
+    type=click.Choice(["text", "ecs"]),
+    default="text",
+    show_default=True,
+    envvar="MODELWORKS_LOG",
+    show_envvar=True,
+    help="ecs: events and every request as JSON lines of the Elastic Common Schema, on stderr.",
+)
 @ATTACH
 @click.option("--json", "as_json", is_flag=True, help="Say where it listens as one JSON line.")
-def command(bundle: str, attach: tuple[str, ...], as_json: bool, **given: Any) -> None:
+def command(bundle: str, attach: tuple[str, ...], as_json: bool, log_format: str, **given: Any) -> None:
     """Serve a bundle or the champion over HTTP.
 
     BUNDLE is a folder, a .zip, a channel or the start of a bundle's id. A server on a channel follows
@@ -31,15 +40,29 @@ def command(bundle: str, attach: tuple[str, ...], as_json: bool, **given: Any) -
     modelworks.yaml as JSON; what is written on the command line comes first.
     """
     from modelworks.core import config, paths
+    from modelworks.serve import logs
     from modelworks.serve.server import Server, serve
 
     folder = _project()
-    settings = config.load_project(folder).serve if folder else config.Serve()
+    project = config.load_project(folder) if folder else None
+    settings = project.serve if project else config.Serve()
     settings = config.serve_of(os.environ.get("MODELWORKS_SERVE", ""), settings, where="MODELWORKS_SERVE")
     settings = msgspec.structs.replace(settings, **{k: v for k, v in given.items() if v is not None})
     records = paths.records(folder) if folder else None
     source = replace(_source(bundle, folder), attach=attached(attach))
-    serve(Server(source, settings, records=records), _Started(as_json))
+    shipping = _shipping(folder, project.name, settings) if folder and project and settings.sinks else None
+    with logs.written(log_format, project.name if project else "modelworks") as access:
+        serve(Server(source, settings, records=records, shipping=shipping, access=access), _Started(as_json))
+
+
+def _shipping(folder: Path, project: str, settings: Any) -> Any:
+    from modelworks.core import paths
+    from modelworks.core.errors import ConfigError
+    from modelworks.serve.shipping import Shipping
+
+    if not settings.records:
+        raise ConfigError("there are no records to send to serve.sinks", where="serve.records", allowed="true")
+    return Shipping(paths.records(folder), project, settings.sinks)
 
 
 def _project() -> Path | None:

@@ -98,6 +98,8 @@ class Serve(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Threads that run the model; 0 chooses by the machine."""
     streams: Annotated[int, Meta(ge=1)] = 64
     """Answers in pieces (generated texts) that may be on their way at once; beyond it requests are refused with 429."""
+    sinks: dict[str, dict[str, Any]] = {}
+    """Where records are sent on to -> its options: `elasticsearch: {url: …}` (docs/systems has a page for each)."""
 
 
 class Release(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -97,4 +97,6 @@ _EXTRAS = {
     "google": "gcs",
     "azure": "azure-blob",
     "grafana_foundation_sdk": "grafana",
+    "elastic_transport": "elastic",
+    "ecs_logging": "elastic",
 }

@@ -42,6 +42,10 @@ class App:
         self.faults: dict[int, int] = {}
         """Requests that the protocol refused before they were whole, by status; shared with it."""
         self.connections: Callable[[], int] = int
+        self.more: Callable[[], bytes] = bytes
+        """More metrics in Prometheus' text format."""
+        self.access: Callable[[Request, Response, float], None] | None = None
+        """Told of every answer, and the seconds it took."""
         self._numbers = itertools.count(1)
         self._prefix = os.urandom(4).hex()
         live, ready = self._live, self._ready
@@ -136,7 +140,10 @@ class App:
 
     def _finish(self, request: Request, label: str, response: Response) -> Response:
         response.headers["x-request-id"] = request.id
-        self.stats.request(label, response.status, time.monotonic() - request.received)
+        seconds = time.monotonic() - request.received
+        self.stats.request(label, response.status, seconds)
+        if self.access is not None:
+            self.access(request, response, seconds)
         return response
 
     # Predictions
@@ -184,8 +191,11 @@ class App:
         seconds, when = time.monotonic() - request.received, time.time()
         for number, (given, found) in enumerate(zip(inputs, predictions, strict=True)):
             self.records.add(  # type: ignore[union-attr]  # asked by the caller
-                Record(when, request.id, number, served.predictor.id, given, found, seconds)
-            )
+                Record(
+                    when, request.id, number, served.predictor.id, served.manifest.name, served.version, given, found,
+                    seconds,
+                )
+            )  # fmt: skip
 
     # The server itself
 
@@ -221,7 +231,7 @@ class App:
         }
         faults = {str(status): count for status, count in self.faults.items()}
         levels = (*released.levels(served.pin), *served.monitor.levels())
-        text = exposition(self.stats, gauges, info, faults, levels)
+        text = exposition(self.stats, gauges, info, faults, levels) + self.more()
         return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
     def _root(self, request: Request) -> Response:

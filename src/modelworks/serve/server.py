@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import signal
 import time
 from collections.abc import Callable
@@ -13,11 +14,16 @@ from typing import Any
 from modelworks.core import config
 from modelworks.core.errors import ConfigError
 from modelworks.serve.app import App
+from modelworks.serve.message import Request, Response
 from modelworks.serve.models import Models, Served, Source
 from modelworks.serve.protocol import Host, Limits
 from modelworks.serve.records import Records
+from modelworks.serve.shipping import Shipping
+from modelworks.serve.spool import unread
 from modelworks.serve.stats import Stats
 
+log = logging.getLogger("modelworks.serve")
+Access = Callable[[Request, Response, float], None]
 TICK = 0.2
 GRACE = 0.5
 """Seconds in which requests that were on their way when SIGTERM came are still answered."""
@@ -27,9 +33,11 @@ class Server:
     """One server. `started(address, served)` is called when it answers."""
 
     def __init__(
-        self, source: Source, settings: config.Serve, *, records: Path | None = None, limits: Limits | None = None
-    ) -> None:
+        self, source: Source, settings: config.Serve, *, records: Path | None = None, limits: Limits | None = None,
+        shipping: Shipping | None = None, access: Access | None = None,
+    ) -> None:  # fmt: skip
         self.source, self.settings, self._records = source, settings, records
+        self._shipping, self._access = shipping, access
         self.limits = limits or Limits(body=settings.max_body)
         self._stopping: asyncio.Event | None = None
 
@@ -39,9 +47,12 @@ class Server:
         self._stopping = asyncio.Event()
         stats = Stats()
         self.models = Models(self.source, self.settings, stats)
-        records = Records(self._records) if self._records and self.settings.records else None
+        records = self._record()
         self.app = App(self.models, stats, records)
+        self.app.access = self._access
         self.host = Host(self.app, self.limits)
+        if self._shipping is not None:
+            self.app.more = self._shipping.exposition
         self.app.connections, self.app.faults = lambda: len(self.host.connections), self.host.faults
         listener = await self._listen(loop)
         self._signals(loop)
@@ -49,11 +60,25 @@ class Server:
         ticking = asyncio.create_task(self._tick(loop))
         address = listener.sockets[0].getsockname()
         started(f"http://{address[0]}:{address[1]}", self.models.current)
+        log.info("answering at %s:%d, bundle %s", *address[:2], self.models.current.manifest.id[:12])
         await self._stopping.wait()
         await self._drain(listener)
         ticking.cancel()
         if records is not None:
             records.close()
+        if self._shipping is not None:
+            self._shipping.stop()
+        log.info("ended")
+
+    def _record(self) -> Records | None:
+        """Begin to write records, and to send them on."""
+        if not (self._records and self.settings.records):
+            return None
+        if self._shipping is None:
+            return Records(self._records)
+        folder, sinks = self._records, self._shipping.sinks
+        self._shipping.start()
+        return Records(folder, unread=lambda: unread(folder, sinks))
 
     async def _listen(self, loop: asyncio.AbstractEventLoop) -> Any:
         host, port = self.settings.host, self.settings.port

@@ -1,0 +1,1 @@
+"""Systems to which records are sent, a leaf each (contracts/sink.py)."""
