@@ -275,7 +275,7 @@ def test_a_promotion_under_load_loses_no_request(start, tmp_path):
         json.loads(row) for path in paths.records(tmp_path).glob("*.jsonl") for row in path.read_text().splitlines()
     ]
     assert len(rows) == seen["answered"]
-    assert {row["bundle"] for row in rows} == {pin.bundle for pin in pins}
+    assert {row["modelworks"]["bundle"] for row in rows} == {pin.bundle for pin in pins}
 
 
 def test_a_port_in_use_is_a_clear_error(bundle, tmp_path):

@@ -49,7 +49,10 @@ def written(form: str, service: str) -> Iterator[Callable[[Request, Response, fl
         return
     root = logging.getLogger(ROOT)
     out = logging.StreamHandler()
-    about = {"service": {"name": service, "type": "modelworks", "version": __version__}}
+    about = {
+        "event.dataset": "modelworks.server",
+        "service": {"name": service, "type": "modelworks", "version": __version__},
+    }
     out.setFormatter(registry.load("ecs_logging:StdlibFormatter")(extra=about, exclude_fields=_LEFT_OUT))
     lines: queue.Queue[logging.LogRecord] = queue.Queue(WAITING)
     handler, listener = _Handler(lines), logging.handlers.QueueListener(lines, out)
@@ -74,7 +77,7 @@ def _access(request: Request, response: Response, seconds: float) -> None:
         logging.ERROR if status >= 500 else logging.INFO, "%s %s %d", request.method, request.path, status,
         extra={
             "event": {
-                "kind": "event", "category": ["web"], "type": ["access"], "dataset": "modelworks.access",
+                "kind": "event", "category": ["web"], "type": ["access"],
                 "duration": int(seconds * 1e9), "outcome": "success" if status < 400 else "failure",
             },
             "http": {

@@ -138,12 +138,13 @@ class Elasticsearch:
         try:
             door = self.open(project, {**options, "seconds": 5})
             version = door.ask("GET", "/")["version"]["number"]
+            fits = tuple(map(int, version.split(".")[:2])) >= OLDEST
             door.close()
         except (SinkError, ConfigError) as error:
             return Finding(what, "fault", error.message, error.hint)
-        except (KeyError, TypeError):
+        except (KeyError, TypeError, ValueError, AttributeError):
             return Finding(what, "fault", "it answers, but not as Elasticsearch does")
-        if tuple(map(int, version.split(".")[:2])) < OLDEST:
+        if not fits:
             return Finding(what, "fault", f"version {version}", "8.13 or later is needed")
         return Finding(what, "ok", f"version {version}")
 
