@@ -51,8 +51,9 @@ def command(bundle: str, attach: tuple[str, ...], as_json: bool, log_format: str
     records = paths.records(folder) if folder else None
     source = replace(_source(bundle, folder), attach=attached(attach))
     shipping = _shipping(folder, project.name, settings) if folder and project and settings.sinks else None
+    said = _quiet if log_format == "ecs" and not as_json else _Started(as_json)  # the log says it
     with logs.written(log_format, project.name if project else "modelworks") as access:
-        serve(Server(source, settings, records=records, shipping=shipping, access=access), _Started(as_json))
+        serve(Server(source, settings, records=records, shipping=shipping, access=access), said)
 
 
 def _shipping(folder: Path, project: str, settings: Any) -> Any:
@@ -84,6 +85,10 @@ def _source(bundle: str, folder: Path | None) -> Any:
         brought(folder, pin.bundle)
         return Source(project=folder, channel=bundle)
     return Source(path=resolve(bundle, folder))
+
+
+def _quiet(address: str, served: Any) -> None:
+    """Say nothing."""
 
 
 class _Started:

@@ -39,23 +39,30 @@ def command(sink: str, once: bool, seconds: float, dead_letters: bool, as_json: 
     return _tell(shipper, done, revived, as_json)
 
 
+def _waiting(shipper: Any) -> int:
+    """Bytes that wait, by what is noted on the disk: a server may be the one that ships."""
+    from modelworks.serve.spool import Spool
+
+    return Spool(shipper.spool.folder, shipper.sink).look()
+
+
 def _until_done(shipper: Any, seconds: float, once: bool) -> bool:
     """Wait; whether nothing waits any more."""
     end = time.monotonic() + seconds
     try:
         while time.monotonic() < end:
-            if once and not shipper.spool.look():
+            if once and not _waiting(shipper):
                 return True
             time.sleep(0.1)
     except KeyboardInterrupt:
         click.echo("stopped; what waits is sent the next time", err=True)
-    return not once or not shipper.spool.look()
+    return not once or not _waiting(shipper)
 
 
 def _tell(shipper: Any, done: bool, revived: int, as_json: bool) -> int:
     facts = {
         "shipped": shipper.shipped, "known": shipper.known, "dead_letters": shipper.dead, "revived": revived,
-        "waiting_bytes": shipper.spool.look(), "problem": shipper.problem,
+        "waiting_bytes": _waiting(shipper), "problem": shipper.problem,
     }  # fmt: skip
     if as_json:
         click.echo(json.dumps(facts))

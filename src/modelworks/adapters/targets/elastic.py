@@ -111,7 +111,7 @@ ruleset(name="modelworks-records"
   action(type="mmjsonparse" cookie="")
   action(type="omelasticsearch" server=["<<url>>"] searchIndex="<<stream>>" searchType=""
          template="modelworks-line" bulkmode="on" writeoperation="create" bulkid="modelworks-id" dynbulkid="on"
-         maxbytes="4m" errorfile="<<records>>/dead/rsyslog.jsonl" action.resumeRetryCount="-1")
+         maxbytes="4m" errorfile="<<records>>/refused-by-rsyslog.jsonl" action.resumeRetryCount="-1")
 }
 """
 
