@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import http.server
 import json
+import ssl
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -179,7 +181,20 @@ def test_an_address_that_is_none(url):
         SINK.open("moods", contract.settled("elasticsearch", {"url": url}))
 
 
-def test_certificates_are_verified():
-    door = SINK.open("moods", contract.settled("elasticsearch", {"url": "https://127.0.0.1:1"}))
-    node = door._transport.node_pool.get()
-    assert node.config.verify_certs is True
+def test_a_certificate_is_verified_and_an_authority_of_ones_own_can_be_named(peer, tmp_path):
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+         "-keyout", key, "-out", certificate, "-subj", "/CN=here", "-addext", "subjectAltName=IP:127.0.0.1"],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    peer.server.socket = context.wrap_socket(peer.server.socket, server_side=True)
+    peer.items({"status": 201}, {"status": 201}, {"status": 201})
+    options = {"url": peer.url.replace("http:", "https:"), "seconds": 5}
+    with pytest.raises(SinkError, match="CERTIFICATE_VERIFY_FAILED"):
+        SINK.open("moods", contract.settled("elasticsearch", options)).send(BATCH)
+    assert not peer.asked
+    SINK.open("moods", contract.settled("elasticsearch", {**options, "ca": str(certificate)})).send(BATCH)
+    assert len(peer.asked) == 1

@@ -62,7 +62,7 @@ class Bulk:
                 method, target, body=body, headers=headers, request_timeout=self._seconds, max_retries=0
             )
         except transport_error as error:
-            raise SinkError(f"cannot be asked: {error}", where=target) from error
+            raise SinkError(f"cannot be asked: {error.message}", where=target) from error
         if meta.status != 200:
             raise SinkError(
                 f"answered {meta.status}", where=target, seen=answer, too_large=meta.status == 413,
