@@ -7,113 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from modelworks.adapters import _elastic, _elastic_kibana
+from modelworks.adapters import _elastic, _elastic_kibana, _elastic_shippers
 from modelworks.adapters.targets._text import fill, head
 from modelworks.contracts.target import MARK, Facts, File, Target
-
-_FILEBEAT = """\
-# Keeps where it is in its own registry; `_id` makes a record that is sent twice arrive once.
-filebeat.inputs:
-  - type: filestream
-    id: modelworks-records-<<namespace>>
-    paths: ["<<records>>/records-*.jsonl"]
-    index: <<stream>>
-    parsers:
-      - ndjson: {target: "", overwrite_keys: true, add_error_key: true}
-    processors:
-      - copy_fields:
-          fields: [{from: event.id, to: "@metadata._id"}]
-          fail_on_error: false
-          ignore_missing: true
-  - type: filestream                # modelworks serve --log-format ecs 2>> <<log>>
-    id: modelworks-server-<<namespace>>
-    paths: ["<<log>>"]
-    index: <<server>>
-    parsers:
-      - ndjson: {target: "", overwrite_keys: true, add_error_key: true}
-setup.template.enabled: false       # deploy/elastic/setup has installed it
-setup.ilm.enabled: false
-output.elasticsearch:
-  hosts: ["<<url>>"]
-  api_key: "${FILEBEAT_API_KEY}"    # Beats want `id:key`, not the encoded form that ELASTICSEARCH_API_KEY has
-"""
-
-_PIPELINES = """\
-# For pipelines.yml of Logstash. What Elasticsearch refuses for good goes to the queue, and from there to a file.
-- pipeline.id: modelworks-<<namespace>>
-  path.config: records.conf
-  dead_letter_queue.enable: true
-  dead_letter_queue.max_bytes: 256mb
-- pipeline.id: modelworks-<<namespace>>-dead-letters
-  path.config: dead-letters.conf
-"""
-
-_LOGSTASH = """\
-input {
-  file {
-    path => "<<records>>/records-*.jsonl"
-    mode => "tail"
-    start_position => "beginning"
-    codec => json { ecs_compatibility => "v8" }
-  }
-}
-filter {
-  if ![event][id] {
-    fingerprint { source => ["message"] target => "[event][id]" method => "SHA256" }
-  }
-}
-output {
-  elasticsearch {
-    hosts => ["<<url>>"]
-    api_key => "${LOGSTASH_API_KEY}"    # `id:key`
-    ssl_enabled => <<tls>>
-    index => "<<stream>>"
-    action => "create"                  # a record that is there already is left alone
-    document_id => "%{[event][id]}"
-    data_stream => "false"              # "true" allows no document_id
-    manage_template => false
-    ilm_enabled => false
-  }
-}
-"""
-
-_DEAD = """\
-input {
-  dead_letter_queue {
-    path => "${LOGSTASH_DEAD_LETTERS:/var/lib/logstash/dead_letter_queue}"
-    pipeline_id => "modelworks-<<namespace>>"
-    commit_offsets => true
-    clean_consumed => true
-  }
-}
-filter {
-  mutate { copy => { "[@metadata][dead_letter_queue][reason]" => "[error][message]" } }
-}
-output {
-  file {
-    path => "<<records>>/dead/logstash.jsonl"
-    codec => json_lines
-  }
-}
-"""
-
-_RSYSLOG = """\
-# rsyslogd -f this file, or in /etc/rsyslog.d. Debian: rsyslog rsyslog-elasticsearch.
-module(load="imfile")
-module(load="mmjsonparse")
-module(load="omelasticsearch")
-template(name="modelworks-line" type="string" string="%msg%")
-template(name="modelworks-id" type="string" string="%$!event!id%")
-input(type="imfile" file="<<records>>/records-*.jsonl" tag="modelworks:" ruleset="modelworks-records"
-      readMode="0" reopenOnTruncate="on")
-ruleset(name="modelworks-records"
-        queue.type="linkedList" queue.filename="modelworks-records" queue.saveOnShutdown="on" queue.maxDiskSpace="1g") {
-  action(type="mmjsonparse" cookie="")
-  action(type="omelasticsearch" server=["<<url>>"] searchIndex="<<stream>>" searchType=""
-         template="modelworks-line" bulkmode="on" writeoperation="create" bulkid="modelworks-id" dynbulkid="on"
-         maxbytes="4m" errorfile="<<records>>/refused-by-rsyslog.jsonl" action.resumeRetryCount="-1")
-}
-"""
 
 _SETUP = """\
 #!/bin/sh
@@ -148,11 +44,10 @@ def _files(facts: Facts) -> tuple[File, ...]:
         "base": f"modelworks-{name}", "tls": str(urlsplit(options["url"]).scheme == "https").lower(),
     }  # fmt: skip
     top = head(facts, "elastic")
-    texts = {
-        "filebeat.yml": _FILEBEAT, "logstash/pipelines.yml": _PIPELINES, "logstash/records.conf": _LOGSTASH,
-        "logstash/dead-letters.conf": _DEAD, "rsyslog.conf": _RSYSLOG,
-    }  # fmt: skip
-    written = [File(path=f"deploy/elastic/{path}", text=top + fill(text, **values)) for path, text in texts.items()]
+    written = [
+        File(path=f"deploy/elastic/{path}", text=top + fill(text, **values))
+        for path, text in _elastic_shippers.FILES.items()
+    ]
     kibana = _elastic_kibana.objects(facts.name, stream, f"{MARK} elastic`")
     setup = File(path="deploy/elastic/setup", text=fill(_SETUP, head=top, **values), executable=True)
     return (*_templates(values), *written, File(path="deploy/elastic/kibana.ndjson", text=kibana), setup)
@@ -176,7 +71,7 @@ def _component() -> dict[str, Any]:
 
 def _index(values: Mapping[str, str]) -> dict[str, Any]:
     settings = {
-        "number_of_shards": 1, "number_of_replicas": int(values["replicas"]), "codec": "best_compression",
+        "number_of_shards": 1, "number_of_replicas": values["replicas"], "codec": "best_compression",
         "refresh_interval": "5s", "mapping": {"total_fields": {"ignore_dynamic_beyond_limit": True}},
     }  # fmt: skip
     template: dict[str, Any] = {"settings": {"index": settings}}
