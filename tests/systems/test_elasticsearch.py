@@ -387,11 +387,16 @@ def rows(found: dict[str, Any], columns: list[tuple[str, Any]]) -> list[dict[str
 
 
 @pytest.fixture(scope="module")
-def schema() -> dict[str, Any]:
+def tools() -> Path:
+    """rsyslog is installed, and this is where npm's packages are."""
+    return outside.environment("elastic")
+
+
+@pytest.fixture(scope="module")
+def schema(tools) -> dict[str, Any]:
     """ECS's own definitions: field -> {type, allowed_values…}."""
-    folder = outside.environment("elastic")
     script = "console.log(JSON.stringify(require('@elastic/ecs').EcsFlat))"
-    done = subprocess.run(["node", "-e", script], cwd=folder, capture_output=True, text=True, check=True)
+    done = subprocess.run(["node", "-e", script], cwd=tools, capture_output=True, text=True, check=True)
     found: dict[str, Any] = json.loads(done.stdout)
     return found
 
@@ -435,8 +440,7 @@ def flattened(value: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return found
 
 
-def test_rsyslog_ships_our_files_to_the_same_documents(moods, elastic, tmp_path):
-    outside.environment("elastic")
+def test_rsyslog_ships_our_files_to_the_same_documents(moods, elastic, tmp_path, tools):
     moods.write([record(number) for number in range(800)])
     work = tmp_path / "rsyslog"
     work.mkdir()
