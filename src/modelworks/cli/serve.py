@@ -50,19 +50,23 @@ def command(bundle: str, attach: tuple[str, ...], as_json: bool, log_format: str
     settings = msgspec.structs.replace(settings, **{k: v for k, v in given.items() if v is not None})
     records = paths.records(folder) if folder else None
     source = replace(_source(bundle, folder), attach=attached(attach))
-    shipping = _shipping(folder, project.name, settings) if folder and project and settings.sinks else None
+    shipping = _shipping(folder, project.name if project else "", settings) if settings.sinks else None
     said = _quiet if log_format == "ecs" and not as_json else _Started(as_json)  # the log says it
     with logs.written(log_format, project.name if project else "modelworks") as access:
         serve(Server(source, settings, records=records, shipping=shipping, access=access), said)
 
 
-def _shipping(folder: Path, project: str, settings: Any) -> Any:
+def _shipping(folder: Path | None, project: str, settings: Any) -> Any:
+    """What sends records on; None, said aloud, outside of a project (a container): records lie in a project's folder."""
     from modelworks.core import paths
     from modelworks.core.errors import ConfigError
     from modelworks.serve.shipping import Shipping
 
     if not settings.records:
         raise ConfigError("there are no records to send to serve.sinks", where="serve.records", allowed="true")
+    if folder is None:
+        click.echo("serve.sinks is left out: records are written and sent on in a project's folder alone", err=True)
+        return None
     return Shipping(paths.records(folder), project, settings.sinks)
 
 
