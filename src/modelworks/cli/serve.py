@@ -57,7 +57,7 @@ def command(bundle: str, attach: tuple[str, ...], as_json: bool, log_format: str
 
 
 def _shipping(folder: Path | None, project: str, settings: Any) -> Any:
-    """What sends records on; None, said aloud, outside of a project (a container): records lie in a project's folder."""
+    """What sends records on; None, said aloud, outside of a project: records lie in its folder."""
     from modelworks.core import paths
     from modelworks.core.errors import ConfigError
     from modelworks.serve.shipping import Shipping
