@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import planted_ops
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelworks.bundle import Interpreter, Predictor, company, pack
 from modelworks.contracts.family import Graph
-from modelworks.contracts.op import OPS, op
+from modelworks.contracts.op import op
 from modelworks.contracts.program import Call, Program
 from modelworks.core.errors import BundleError, RequestError
 from modelworks.kinds import Image, Text, encode
@@ -135,10 +136,8 @@ def test_nothing_is_left_of_a_zip_that_is_refused(made: Path, tmp_path: Path, mo
 @pytest.fixture
 def vocabulary() -> Iterator[Callable[..., Any]]:
     """Register ops for one test."""
-    before = dict(OPS)
-    yield op
-    OPS.clear()
-    OPS.update(before)
+    with planted_ops.own():
+        yield op
 
 
 def interpreter(program: Program, graphs: dict[str, Any], **more: Any) -> Interpreter:

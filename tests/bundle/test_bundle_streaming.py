@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import planted_ops
 import pytest
 
 from modelworks.bundle import Interpreter
@@ -22,13 +23,11 @@ LOG: list[str] = []
 
 @pytest.fixture(autouse=True)
 def vocabulary():
-    before = dict(ops.OPS)
-    ops.op("odd.words.v1", streams=True)(words)
-    ops.op("odd.shout.v1")(shout)
-    LOG.clear()
-    yield
-    ops.OPS.clear()
-    ops.OPS.update(before)
+    with planted_ops.own():
+        ops.op("odd.words.v1", streams=True)(words)
+        ops.op("odd.shout.v1")(shout)
+        LOG.clear()
+        yield
 
 
 def words(tools, texts):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import planted_ops
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
@@ -26,16 +27,14 @@ STOP = 0
 @pytest.fixture(autouse=True, scope="module")
 def vocabulary():
     """The ops of this file, in the vocabulary for as long as it runs."""
-    before = dict(ops.OPS)
-    ops.op("odd.ids.v1", rowwise=True)(letter_ids)
-    ops.op("odd.greedy.v1")(greedy)
-    ops.op("odd.embed.v1", rowwise=True)(embed)
-    ops.op("odd.nearest.v1")(nearest)
-    ops.op("odd.points.v1", rowwise=True)(points)
-    ops.op("odd.track.v1")(track)
-    yield
-    ops.OPS.clear()
-    ops.OPS.update(before)
+    with planted_ops.own():
+        ops.op("odd.ids.v1", rowwise=True)(letter_ids)
+        ops.op("odd.greedy.v1")(greedy)
+        ops.op("odd.embed.v1", rowwise=True)(embed)
+        ops.op("odd.nearest.v1")(nearest)
+        ops.op("odd.points.v1", rowwise=True)(points)
+        ops.op("odd.track.v1")(track)
+        yield
 
 
 def bundle(folder: Path, program: Program, **parts) -> Path:

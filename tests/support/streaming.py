@@ -9,6 +9,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import planted_ops
+
 from modelworks.bundle import Draft, write
 from modelworks.contracts import op as ops
 from modelworks.contracts.program import Call, Program
@@ -61,15 +63,11 @@ def vectors(tools, texts):
 @contextlib.contextmanager
 def vocabulary() -> Iterator[None]:
     """The operations are known for the block."""
-    before = dict(ops.OPS)
-    ops.op("odd.write.v1", streams=True)(words)
-    ops.op("odd.vector.v1")(vectors)
-    LOG.clear()
-    try:
+    with planted_ops.own():
+        ops.op("odd.write.v1", streams=True)(words)
+        ops.op("odd.vector.v1")(vectors)
+        LOG.clear()
         yield
-    finally:
-        ops.OPS.clear()
-        ops.OPS.update(before)
 
 
 def make_writer(folder: Path) -> Path:
