@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -36,3 +37,14 @@ def serving_image_tar(
     path = tmp_path_factory.mktemp("image") / "serving.tar"
     docker("save", "--output", path, serving_image)
     return path
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """A table of what ran, so that nothing is skipped silently."""
+    rows: dict[str, Counter[str]] = {}
+    for outcome in ("passed", "failed", "error", "skipped"):
+        for report in terminalreporter.stats.get(outcome, ()):
+            rows.setdefault(report.nodeid.partition("::")[0].rpartition("/")[2], Counter())[outcome] += 1
+    terminalreporter.section("outside systems")
+    for name, counts in sorted(rows.items()):
+        terminalreporter.write_line(f"{name:36} " + ", ".join(f"{count} {what}" for what, count in counts.items()))
