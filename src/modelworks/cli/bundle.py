@@ -1,4 +1,4 @@
-"""`modelworks bundle`: show, verify, sign, pack, join or convert bundles."""
+"""`modelworks bundle`: show, verify, sign, pack, join, import or convert bundles."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ JSON = click.option("--json", "as_json", is_flag=True, help="Print plain data.")
 
 @click.group()
 def command() -> None:
-    """Show, verify, sign or pack a bundle.
+    """Show, verify, sign, pack, join or import a bundle.
 
     BUNDLE is a folder, a .zip, a channel (champion when left out), or the beginning of an id.
     """
@@ -184,6 +184,39 @@ def _trained() -> Path:
     if not executor.done("train"):
         raise ConfigError("nothing is trained as the project says now", hint="modelworks run --until train")
     return executor.path("train")
+
+
+@command.command("import")
+@click.argument("file", metavar="FILE", type=click.Path(exists=True, path_type=Path))
+@click.option("--task", required=True, help="A task's name or alias.")
+@click.option("--labels", default="", help="Labels, in the order of the network's output units: a,b,c.")
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder of the new bundle.")
+@click.option("--licence", required=True, help="Licence of the weights, as Apache-2.0.")
+@click.option("--source", default="", help="Where the weights are from.")
+@click.option("--form", default="", help="What FILE is, where its name does not tell.")
+@click.option("--like", type=click.Path(exists=True, path_type=Path), help="Take the program of this bundle folder.")
+@click.option("--family", default="", help="Of a state dict: the network's family, as train.family.")
+@click.option("--model", default="compact", help="Of a state dict: as train.model.")
+@click.option("--python", default="", help="The Python that has TensorFlow.")
+@click.option("--set", "options", metavar="KEY=VALUE", multiple=True, help="How inputs are read, or the network made.")
+@click.option("--name", help="Name of the bundle (default: that of FILE).")
+@JSON
+def import_(
+    file: Path, task: str, labels: str, output: Path, licence: str, source: str, form: str, like: Path | None,
+    family: str, model: str, python: str, options: tuple[str, ...], name: str | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Make a bundle of a model that another program trained, if it answers there as it did here.
+
+    FILE: onnx, torchscript, exported-program, state-dict, saved-model, keras, tflite. None of it is run as Python."""
+    from modelworks.cli import _import
+
+    given = tuple(label.strip() for label in labels.split(",") if label.strip())
+    facts = _import.imported(
+        file, output, task=task, labels=given, like=like, python=python, family=family, model=model, options=options,
+        form=form, name=name or file.stem, licence=licence, source=source,
+    )  # fmt: skip
+    said = f"{facts['task']} {facts['id'][:12]} in {output}: {facts['form']}, differs by {facts['outputs']:.1e}"
+    click.echo(json.dumps(facts) if as_json else said)
 
 
 def _path(bundle: str) -> Path:

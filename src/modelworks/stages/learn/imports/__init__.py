@@ -1,0 +1,1 @@
+"""Forms of models of other frameworks, a file each: `IMPORT` (contracts/foreign.py)."""
