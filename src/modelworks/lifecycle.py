@@ -94,6 +94,7 @@ def _making(
 ) -> tuple[Step, ...]:
     data = msgspec.to_builtins(settings.data)
     train = msgspec.to_builtins(settings.train)
+    shown = {"tensorboard": train.pop("tensorboard")}
     return (
         Step(
             name="prepare", run="modelworks.stages.prepare:run", result="dataset",
@@ -104,7 +105,7 @@ def _making(
         Step(
             name="train", run="modelworks.stages.learn:train", result="checkpoint",
             inputs={"dataset": From("prepare"), **weights},
-            params={"task": settings.task, "train": train},
+            params={"task": settings.task, "train": train}, unkeyed=shown,
             code=(*RUNTIME, "modelworks.metrics", *leaf),
         ),
         Step(

@@ -28,9 +28,11 @@ FAMILIES = "modelworks.stages.learn.families"
 LEAVES_OF_FAMILIES = registry.names(FAMILIES)
 SEVERAL = {
     "seq2seq": "tests/learn/test_seq2seq.py", "causal": "tests/learn/test_causal.py",
-    "tree": "tests/learn/test_tree_family.py",
+    "tree": "tests/learn/test_tree_family.py", "keras-sequence": "tests/systems/test_tensorflow.py",
+    "keras-image": "tests/systems/test_tensorflow.py",
 }  # fmt: skip
-"""Families of several graphs, or of one that runs again and again, each held to the same by tests of its own."""
+"""Families of several graphs, of one that runs again and again, or that another framework trains, each held to the same
+by tests of its own."""
 CASES = [(family, kind) for family in LEAVES_OF_FAMILIES if family not in SEVERAL for kind in ("compact", "pretrained")]
 
 

@@ -7,6 +7,7 @@ import sys
 import warnings
 import zipfile
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -164,7 +165,7 @@ def test_a_graph_that_answers_otherwise_is_refused(tmp_path, monkeypatch):
 class Trap:
     """What a pickle of it would run."""
 
-    ran: list[str] = []
+    ran: ClassVar[list[str]] = []
 
     def __reduce__(self):
         return (Trap.ran.append, ("ran",))

@@ -14,6 +14,7 @@ from modelworks.contracts.family import Recipe
 from modelworks.core.progress import Silent
 from modelworks.stages.learn.loop import Watch
 from modelworks.stages.learn.plan import Plan
+from modelworks.stages.learn.state import Average
 
 
 def test_the_weights_at_the_end_of_the_budget_are_scored_too():
@@ -26,7 +27,8 @@ def test_the_weights_at_the_end_of_the_budget_are_scored_too():
 
     plan = Plan(steps=1000, epoch_steps=500, every=100, threads=1, fast=False, seed=0)
     watch = Watch(
-        options=Recipe(), plan=plan, module=module, score=score, sign=1.0, best=-1.0, deadline=time.monotonic() + 3600,
+        options=Recipe(), plan=plan, average=Average(module, 0.0), score=score, sign=1.0, best=-1.0,
+        deadline=time.monotonic() + 3600,
         progress=Silent(), store=lambda plan: None,
     )  # fmt: skip
     control = SimpleNamespace(should_training_stop=False, should_save=False)

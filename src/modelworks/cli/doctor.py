@@ -17,7 +17,7 @@ import click
 
 EXTRAS = {
     "torch": "train", "transformers": "train", "onnx": "train", "optuna": "train", "lance": "data",
-    "luigi": "luigi", "mlflow": "mlflow", "model_signing": "sign",
+    "tensorboard": "tensorboard", "luigi": "luigi", "mlflow": "mlflow", "model_signing": "sign",
     "jinja2": "generation", "llguidance": "generation", "gguf": "gguf", "llama_cpp": "gguf",
     "snowballstemmer": "search",
     "grafana_foundation_sdk": "grafana",

@@ -99,6 +99,14 @@ class Recipe(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Most dev examples that a scoring during training uses (decoding step by step is slow)."""
     fast_math: bool = True
     """bfloat16 in the network while training, where the processor multiplies it (weights stay float32)."""
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Of the network's arithmetic while training; auto is what `fast_math` says."""
+    processes: int = 1
+    """Processes of this machine among which each batch is parted; the loss is that of one process."""
+    shard: Literal["none", "full"] = "none"
+    """full: weights, gradients and the optimizer's state are parted among the processes too (FSDP)."""
+    compile: bool = False
+    """torch.compile: the first steps take much longer, the others less. Needs a C++ compiler."""
 
 
 Batcher = Callable[[Sequence[int], np.random.Generator], dict[str, Any]]

@@ -59,6 +59,9 @@ class Train(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     options: dict[str, Any] = {}
     """Options of the family (`modelworks tasks show NAME` lists them)."""
     tune: Tune | None = None
+    tensorboard: str = ""
+    """Folder, relative to the project, for TensorBoard's event files, one folder in it a training; none when empty.
+    It cannot change the result: no step is made again for it."""
 
 
 class Optimize(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -82,6 +82,7 @@ _EXTRAS = {
     "safetensors": "train",
     "onnx": "train",
     "optuna": "train",
+    "tensorboard": "tensorboard",
     "lance": "data",
     "pyarrow": "data",
     "mlflow": "mlflow",

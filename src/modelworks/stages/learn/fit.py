@@ -7,11 +7,13 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from copy import deepcopy as copy_module
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import torch
 from msgspec import structs
@@ -20,9 +22,9 @@ from torch import nn
 from modelworks.contracts.family import Recipe
 from modelworks.core.files import write_bytes
 from modelworks.stages.learn import plan as plans
-from modelworks.stages.learn.loop import Batches, Loop, Watch, fast_math, last, loss_of
+from modelworks.stages.learn.loop import SHARE, Batches, Loop, Watch, bfloat16, last, loss_of
 from modelworks.stages.learn.setting import Setting
-from modelworks.stages.learn.state import State, copy, read, write
+from modelworks.stages.learn.state import Average, State, copy, read, write
 
 _TRIALS = 4
 """Steps that are timed before the plan is made."""
@@ -44,17 +46,25 @@ class Fitted:
     steps: int = 0
 
 
+_NOTHING = Fitted(state={}, score=math.nan, how="trained")
+"""Of a process that does not lead."""
+
+
 def fit(setting: Setting, options: Recipe, deadline: float, scratch: Path) -> Fitted:
     """The best network that can be had until `deadline` (time.monotonic). Resumes what `scratch` holds."""
     scratch.mkdir(parents=True, exist_ok=True)
-    with _quiet(plans.threads(options)):
+    with _quiet(_threads(setting, options)):
         module = setting.network(options)
-        first = _start(setting, options, module, scratch)
+        first = _start(setting, options, module, scratch) if setting.ranks.leads else None
         if not any(group["params"] for group in setting.family.groups(module, options)):
+            if not setting.ranks.leads:
+                return _NOTHING
             return first or Fitted(state=copy(module.state_dict()), score=setting.judge.score(module), how="start")
         plan = _plan(setting, options, module, deadline, scratch)
         torch.set_num_threads(plan.threads)
         trained = _runs(setting, options, plan, module, first, deadline, scratch)
+        if not setting.ranks.leads:
+            return trained
         return _settled(setting, module, _better(setting, first, trained))
 
 
@@ -154,6 +164,12 @@ def _first(module: nn.Module, score: float) -> Fitted:
 
 
 def _plan(setting: Setting, options: Recipe, module: nn.Module, deadline: float, scratch: Path) -> plans.Plan:
+    """The plan of the process that leads, and of all others."""
+    made = msgspec.json.encode(_decided(setting, options, module, deadline, scratch)) if setting.ranks.leads else b""
+    return msgspec.json.decode(setting.ranks.share(made), type=plans.Plan)
+
+
+def _decided(setting: Setting, options: Recipe, module: nn.Module, deadline: float, scratch: Path) -> plans.Plan:
     stored = plans.load(scratch / "plan.json")
     if stored is not None:
         return stored
@@ -166,6 +182,8 @@ def _plan(setting: Setting, options: Recipe, module: nn.Module, deadline: float,
     plan = plans.decide(
         options, len(setting.rows), setting.seed, seconds=left * (1 - _RESERVE), pace=pace, score_seconds=scoring
     )
+    if setting.ranks.size > 1:
+        plan = structs.replace(plan, runs=1)  # a soup's runs are compared by one process
     plans.store(scratch / "plan.json", plan)
     return plan
 
@@ -177,11 +195,11 @@ def _paces(setting: Setting, options: Recipe) -> list[plans.Pace]:
     What is best cannot be known beforehand: oneDNN's threads wait for each other in a spin, so that on a core shared
     with another process two threads took eight times as long as one."""
     module = setting.network(options).to(_device()).train()
-    fast = options.fast_math and fast_math()
-    convolves = any(isinstance(part, nn.Conv2d) for part in module.modules())
-    most = plans.threads(options)
+    fast = bfloat16(options)
+    either = options.precision == "auto" and any(isinstance(part, nn.Conv2d) for part in module.modules())
+    most = _threads(setting, options)
     counts = (most,) if options.threads or most == 1 else (most, 1)
-    ways = [(threads, kind) for kind in ((True, False) if fast and convolves else (fast,)) for threads in counts]
+    ways = [(threads, kind) for kind in ((True, False) if fast and either else (fast,)) for threads in counts]
     epoch = max(1, len(setting.rows) // options.batch_size)
     trial = plans.Plan(steps=epoch, epoch_steps=epoch, every=epoch, threads=most, fast=fast, seed=setting.seed)
     data = Batches(setting, options, trial)
@@ -208,7 +226,7 @@ def _time_steps(
     for step in steps:
         for _ in range(2):
             began = time.monotonic()
-            batch = {name: value.to(device) for name, value in data[step].items()}
+            batch = {name: value.to(device) for name, value in data[step].items() if name != SHARE}
             loss_of(module, batch, setting.family, options, fast).backward()
             optimizer.step()
             optimizer.zero_grad()
@@ -222,12 +240,16 @@ def _train(
 ) -> Fitted:  # fmt: skip
     data = Batches(setting, options, plan)
     module.to(_device())
+    ranks = setting.ranks
+    ranks.spread(module)
+    trained = ranks.sharded(copy_module(module)) if options.shard == "full" else module
+    store = partial(plans.store, scratch / "plan.json") if ranks.leads else _ignore
     watch = Watch(
-        options=options, plan=plan, module=module, score=setting.judge.score, sign=setting.judge.sign, best=-math.inf,
-        deadline=deadline, progress=setting.progress, store=partial(plans.store, scratch / "plan.json"),
+        options=options, plan=plan, average=Average(trained, options.ema, twin=module), score=setting.judge.score,
+        sign=setting.judge.sign, best=-math.inf, deadline=deadline, progress=setting.progress, store=store, ranks=ranks,
     )  # fmt: skip
     weights = balanced(setting.counts) if options.class_weights == "balanced" else None
-    loop = Loop(module, setting.family, options, plan, data, scratch, watch, weights)
+    loop = Loop(trained, setting.family, options, plan, data, scratch, watch, weights, ranks)
     resumed = last(scratch)
     done = 0
     if resumed is not None:
@@ -237,14 +259,21 @@ def _train(
     setting.progress.start("training", plan.last, "steps")
     setting.progress.advance(done)
     loop.train(resume_from_checkpoint=str(resumed) if resumed else None)
-    return _result(setting, watch, loop, module, first)
+    return _result(setting, watch, loop, first)
 
 
-def _result(setting: Setting, watch: Watch, loop: Loop, module: nn.Module, first: Fitted | None) -> Fitted:
+def _ignore(plan: plans.Plan) -> None:
+    """Of a process that does not lead: the plan is another's to store."""
+
+
+def _result(setting: Setting, watch: Watch, loop: Loop, first: Fitted | None) -> Fitted:
     if watch.average.best is None:  # the budget ended before the first scoring
         with watch.average.applied() as averaged:
-            watch.history["dev"].append([loop.state.global_step, setting.judge.score(averaged)])
+            score = setting.judge.score(averaged) if setting.ranks.leads else math.nan
+            watch.history["dev"].append([loop.state.global_step, score])
             watch.average.keep()
+    if not setting.ranks.leads:
+        return _NOTHING
     assert watch.average.best is not None
     scores = [setting.judge.sign * value for _, value in watch.history["dev"]]
     if first is not None:
@@ -267,6 +296,11 @@ def balanced(counts: np.ndarray) -> torch.Tensor:
     """Weights float32 [C] inverse to the classes' frequency, 1 on average over the units."""
     weights = counts.sum() / (max(1, np.count_nonzero(counts)) * np.maximum(counts, 1))
     return torch.from_numpy(weights.astype(np.float32))
+
+
+def _threads(setting: Setting, options: Recipe) -> int:
+    """Processor threads of one process."""
+    return max(1, plans.threads(options) // setting.ranks.size)
 
 
 def _device() -> torch.device:

@@ -44,19 +44,21 @@ def run(
     foreign.export(path, asked.arrays[0])
     if foreign.front is None:
         adapt(path, asked.inlets, entrance.outputs, asked.scores)
+    graph = _graph(entrance, asked.inlets)
+    outputs = asked.compare(path, graph)
     record_selftest(folder, samples, answers)
     record_profile(folder, samples, answers)
     facts: dict[str, Any] = {"form": form or guess(file), "scores": asked.scores}
     draft = Draft(
         name=name, task=task.name, input=task.input, target=task.target, prediction=task.prediction,
         labels=tuple(sorted(entrance.labels)), program=entrance.program, resources=entrance.resources,
-        graphs=(_graph(entrance, asked.inlets),), metrics=task.metrics, runtime=asked.runtime,
+        graphs=(graph,), metrics=task.metrics, runtime=asked.runtime,
         provenance={"imported": {**facts, "file": file.name, "sha256": _digest(file)}, "versions": versions()},
         licences=(Licence(what=f"weights of {file.name}", licence=licence, source=source or file.name),),
     )  # fmt: skip
     manifest = write(folder, draft)
     difference = parity.check(Predictor.open(folder), samples, answers)
-    return manifest, {**facts, "difference": difference, "outputs": asked.compare(path, draft.graphs[0])}
+    return manifest, {**facts, "difference": difference, "outputs": outputs}
 
 
 def guess(file: Path) -> str:

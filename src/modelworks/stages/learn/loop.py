@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from msgspec import structs
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 from transformers import Trainer, TrainerCallback, TrainingArguments
@@ -28,6 +29,7 @@ from modelworks.core.errors import StepError
 from modelworks.core.files import commit_folder
 from modelworks.core.progress import Progress
 from modelworks.stages.learn.plan import Plan, batches, repaced
+from modelworks.stages.learn.ranks import ALONE, Ranks, weight
 from modelworks.stages.learn.setting import Setting
 from modelworks.stages.learn.state import Average, write
 
@@ -37,12 +39,17 @@ _SHARE = 0.05
 """Most of the time that may go into writing checkpoints."""
 
 
+SHARE = "share"
+"""In a batch that is parted among processes: how much of its mean loss this part is."""
+
+
 class Batches(Dataset[dict[str, torch.Tensor]]):
     """Item i: the tensors of step i."""
 
     def __init__(self, setting: Setting, options: Recipe, plan: Plan) -> None:
         self._make = setting.family.batcher(setting.rows, setting.front, setting.classes, options)
         self._seed = plan.seed
+        self._ranks = setting.ranks
         self._lengths = np.array([setting.family.length(row) for row in setting.rows])
         self._batches = batches(self._lengths, options.batch_size, plan)
 
@@ -50,7 +57,12 @@ class Batches(Dataset[dict[str, torch.Tensor]]):
         return len(self._batches)
 
     def __getitem__(self, step: int) -> dict[str, torch.Tensor]:
-        return self._make(self._batches[step].tolist(), np.random.default_rng([self._seed, 1, step]))
+        positions, random = self._batches[step].tolist(), np.random.default_rng([self._seed, 1, step])
+        if self._ranks.size == 1:
+            return self._make(positions, random)
+        mine = self._ranks.part(positions)
+        batch = self._make(mine or positions[:1], random)  # a network takes no empty batch: one row of no weight
+        return {**batch, SHARE: torch.tensor(weight(batch, len(mine)) if mine else 0.0)}
 
     def typical(self, count: int) -> list[int]:
         """Steps with short, middling and long batches, evenly: their mean cost is that of all."""
@@ -63,8 +75,9 @@ class Loop(Trainer):
 
     def __init__(
         self, module: nn.Module, family: Family, options: Recipe, plan: Plan, data: Batches, scratch: Path,
-        watch: Watch, weights: torch.Tensor | None = None,
+        watch: Watch, weights: torch.Tensor | None = None, ranks: Ranks = ALONE,
     ) -> None:  # fmt: skip
+        self._ranks = ranks
         self.family, self.options, self.plan = family, options, plan
         self._class_weights = weights
         self._scratch, self._watch = scratch, watch
@@ -87,8 +100,10 @@ class Loop(Trainer):
         return self.lr_scheduler
 
     def training_step(self, model: nn.Module, inputs: dict[str, Any], num_items_in_batch: Any = None) -> torch.Tensor:
-        torch.manual_seed((self.plan.seed + 1) * 1_000_003 + self.state.global_step)
+        torch.manual_seed((self.plan.seed + 1) * 1_000_003 + self.state.global_step + self._ranks.rank * 7_919)
         loss: torch.Tensor = super().training_step(model, inputs, num_items_in_batch)
+        if self._ranks.size > 1:
+            loss = torch.tensor(self._ranks.total(float(loss)) / self._ranks.size)
         if not torch.isfinite(loss):
             raise StepError(
                 "training went wrong: the loss is not a number", where=f"train, step {self.state.global_step + 1}",
@@ -101,7 +116,19 @@ class Loop(Trainer):
     def compute_loss(self, model: nn.Module, inputs: dict[str, Any], *_: Any, **__: Any) -> torch.Tensor:
         if self._class_weights is not None:
             inputs["class_weights"] = self._class_weights.to(self.args.device)
-        return loss_of(model, inputs, self.family, self.options, self.plan.fast)
+        share = inputs.pop(SHARE, None)
+        loss = loss_of(model, inputs, self.family, self.options, self.plan.fast)
+        if share is None:
+            return loss
+        mine = float(share) and weight(inputs, int(share), inputs.get("class_weights"))
+        return loss * (mine * self._ranks.size / max(self._ranks.total(mine), 1e-9))
+
+    def _wrap_model(self, model: nn.Module, *more: Any, **options: Any) -> nn.Module:
+        # Ours and not accelerate's, which parts the data too, and knows no FSDP on processors.
+        made = model if self.options.shard == "full" else self._ranks.wrapped(model)
+        if self.options.compile:
+            made = torch.compile(made, dynamic=True)
+        return made
 
     def _get_output_dir(self, trial: Any) -> str:
         return str(self._scratch / "partial")
@@ -113,6 +140,8 @@ class Loop(Trainer):
         write(Path(output_dir) / "model.safetensors", state_dict or self.model.state_dict())
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        if not self._ranks.leads:
+            return
         began = time.monotonic()
         partial = self._scratch / "partial"
         shutil.rmtree(partial, ignore_errors=True)
@@ -142,6 +171,11 @@ def last(scratch: Path) -> Path | None:
     return max(folder.iterdir(), default=None) if folder.is_dir() else None
 
 
+def bfloat16(options: Recipe) -> bool:
+    """Whether the network runs in bfloat16 while training."""
+    return options.fast_math and fast_math() if options.precision == "auto" else options.precision == "bfloat16"
+
+
 def fast_math() -> bool:
     """Whether this processor multiplies bfloat16 natively."""
     return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()) and torch.backends.cpu.get_cpu_capability() == "AVX512"
@@ -166,10 +200,10 @@ class Watch(TrainerCallback, ExportableState):
     """Progress, moving average, scoring, early stopping, checkpoints by the clock, and the end of the budget."""
 
     def __init__(
-        self, *, options: Recipe, plan: Plan, module: nn.Module, score: Callable[[nn.Module], float], sign: float,
-        best: float, deadline: float, progress: Progress, store: Callable[[Plan], None],
+        self, *, options: Recipe, plan: Plan, average: Average, score: Callable[[nn.Module], float], sign: float,
+        best: float, deadline: float, progress: Progress, store: Callable[[Plan], None], ranks: Ranks = ALONE,
     ) -> None:  # fmt: skip
-        self.average = Average(module, options.ema)
+        self.average, self._ranks = average, ranks
         self.history: dict[str, list[list[float]]] = {"loss": [], "dev": [], "learning_rate": []}
         self.plan = plan
         self._options, self._score, self._sign, self._store = options, score, sign, store
@@ -190,19 +224,25 @@ class Watch(TrainerCallback, ExportableState):
     def on_step_end(self, args: Any, state: Any, control: Any, **facts: Any) -> None:
         self.average.step(state.global_step)
         step, rate = state.global_step, float(facts["lr_scheduler"].get_last_lr()[0])
-        over = time.monotonic() >= self._deadline
+        over = self._time_is_up()
         if over or step % self.plan.every == 0 or step >= self.plan.last:
             self._scoring(step, rate, control)  # also where the budget ends: the last weights may well be the best
             self._repace(step)
+            self._progress.advance(0, scored=self.history["dev"][-1][1])
+            over = over or self._time_is_up()
         self._progress.advance(1, loss=self._loss, lr=rate, **({"dev": self._best} if self._best > -math.inf else {}))
-        now = time.monotonic()
-        if over or now >= self._deadline:
+        if over:
             self._progress.say("the budget is used up: training stops here")
             control.should_training_stop = True
         elif step >= self.plan.last:
             control.should_training_stop = True
-        elif now - self._saved > max(SAVE_EVERY, self._cost / _SHARE):
-            control.should_save = True
+        elif time.monotonic() - self._saved > max(SAVE_EVERY, self._cost / _SHARE):
+            # other processes write nothing; weights that are parted among processes are kept only at the end
+            control.should_save = self._ranks.leads and self._options.shard == "none"
+
+    def _time_is_up(self) -> bool:
+        """By the clock of the process that leads."""
+        return bool(self._ranks.agree([time.monotonic() >= self._deadline])[0])
 
     def wrote(self, seconds: float) -> None:
         """A checkpoint was written in so many seconds."""
@@ -221,6 +261,7 @@ class Watch(TrainerCallback, ExportableState):
         before, then = self._pace
         pace = (now - then) / max(1, step - before)
         plan = repaced(self.plan, step, seconds=self._deadline - now, step_seconds=pace)
+        plan = structs.replace(plan, end=int(self._ranks.agree([plan.end])[0]))
         if plan != self.plan:
             self._progress.say(f"the pace has changed: {plan.last} steps instead of {self.plan.last}")
             self._store(plan)
@@ -228,7 +269,7 @@ class Watch(TrainerCallback, ExportableState):
 
     def _scoring(self, step: int, rate: float, control: Any) -> None:
         with self.average.applied() as module:
-            value = self._score(module)
+            (value,) = self._ranks.agree([self._score(module) if self._ranks.leads else math.nan])
             self.history["dev"].append([step, value])
             self.history["loss"].append([step, self._loss])
             self.history["learning_rate"].append([step, rate])

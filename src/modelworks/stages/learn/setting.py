@@ -13,6 +13,7 @@ from modelworks.contracts.family import Family, Front, Recipe, Source
 from modelworks.contracts.task import Task
 from modelworks.core.progress import Progress
 from modelworks.stages.learn.judge import Judge
+from modelworks.stages.learn.ranks import ALONE, Ranks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +33,8 @@ class Setting:
     """Where `prepare` wrote; the future checkpoint."""
     seed: int
     progress: Progress
+    ranks: Ranks = ALONE
+    """The processes that train together."""
 
     def network(self, options: Recipe) -> Any:
         """The network with the source's weights, or fresh ones; the same for the same seed."""

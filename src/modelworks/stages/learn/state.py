@@ -9,6 +9,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from modelworks.stages.learn.ranks import whole
+
 State = dict[str, torch.Tensor]
 MEAN, BEST = "mean.safetensors", "best.safetensors"
 
@@ -18,8 +20,11 @@ class Average:
 
     The decay grows from small values, min(decay, step / (step + 10)), so that the start is soon forgotten."""
 
-    def __init__(self, module: nn.Module, decay: float) -> None:
+    def __init__(self, module: nn.Module, decay: float, twin: nn.Module | None = None) -> None:
+        """`twin` has the same parts as `module`, whole: where that one's weights are parted among processes, it is
+        the one that is scored and kept."""
         self._module, self._decay = module, decay
+        self._twin = twin if twin is not module else None
         self._mean: State | None = copy(module.state_dict()) if decay else None
         self.best: State | None = None
 
@@ -38,6 +43,10 @@ class Average:
     @contextmanager
     def applied(self) -> Iterator[nn.Module]:
         """The module with the averaged weights, for the block."""
+        if self._twin is not None:
+            self._twin.load_state_dict(whole(self._mean or self._module.state_dict()))
+            yield self._twin
+            return
         if self._mean is None:
             yield self._module
             return
@@ -49,8 +58,8 @@ class Average:
             self._module.load_state_dict(own)
 
     def keep(self) -> None:
-        """The module's present weights are the best so far."""
-        self.best = copy(self._module.state_dict())
+        """The weights of the module that `applied` gives are the best so far."""
+        self.best = copy((self._twin or self._module).state_dict())
 
     def save(self, folder: Path) -> None:
         """Write mean and best beside a checkpoint."""
