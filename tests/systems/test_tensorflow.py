@@ -123,7 +123,7 @@ def test_a_python_without_tensorflow_is_told(made, tmp_path):
 
     with pytest.raises(ConfigError, match="no Python with TensorFlow"):
         bring(made / "image.keras", tmp_path / "b", "image-classification", str(tmp_path / "absent"))
-    with pytest.raises((BundleError, StepError), match="(?i)keras"):
+    with pytest.raises((BundleError, StepError), match="keras"):
         bring(made / "image.keras", tmp_path / "b", "image-classification", sys.executable)
 
 

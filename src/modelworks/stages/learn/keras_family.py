@@ -56,6 +56,7 @@ class Carried(nn.Module):
 class KerasFamily(base.Base):
     """`network` names the function of tensorflow_worker.py that makes the model; `variable` is its one input."""
 
+    name: str
     network: str
     variable: str
     column: str
