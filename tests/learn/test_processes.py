@@ -26,11 +26,11 @@ from modelworks.stages import learn
 pytestmark = pytest.mark.slow
 STILL = {"threads": 1, "batch_size": 5, "patience": 1000, "label_smoothing": 0.0}
 """A batch that two cannot share evenly."""
-NO_CHANCE = {"dropout": 0.0, "head_dropout": 0.0, "hide": 0.0, "word_dropout": 0.0, "swap": 0.0, "recase": 0.0}
 CASES = {
-    "compact": ("named-entity-recognition", {"epochs": 4, "learning_rate": 0.005, **NO_CHANCE}),
-    "pretrained": ("sentiment-analysis", {"epochs": 3, **NO_CHANCE}),
+    "compact": ("text-generation", {"epochs": 4, "layers": 2, "width": 32, "heads": 2, "learning_rate": 0.003}),
+    "pretrained": ("sentiment-analysis", {"epochs": 3, "dropout": 0.0, "head_dropout": 0.0, "hide": 0.0}),
 }
+"""Networks without chance: what one process drops, two would not."""
 
 
 class Curve(Silent):
@@ -77,6 +77,8 @@ def known(task, kind, options):
 @pytest.mark.parametrize("shard", ["none", "full"])
 def test_two_processes_give_the_loss_of_one(alone, tmp_path, shard):
     kind, task, options, curve = alone
+    if (kind, shard) == ("compact", "full"):
+        pytest.skip("its optimizer (Muon) takes whole matrices")
     facts, ours = train(tmp_path, task, {**options, "processes": 2, "shard": shard}, kind)
     assert len(curve) > 5
     assert curve[0] - curve[-1] > 0.01, "nothing was learnt that could be compared"
