@@ -28,7 +28,10 @@ STILL = {"threads": 1, "batch_size": 5, "patience": 1000, "label_smoothing": 0.0
 """A batch that two cannot share evenly."""
 CASES = {
     "compact": ("text-generation", {"epochs": 4, "layers": 2, "width": 32, "heads": 2, "learning_rate": 0.003}),
-    "pretrained": ("sentiment-analysis", {"epochs": 3, "dropout": 0.0, "head_dropout": 0.0, "hide": 0.0}),
+    "pretrained": (
+        "sentiment-analysis",
+        {"epochs": 3, "learning_rate": 0.002, "dropout": 0.0, "head_dropout": 0.0, "hide": 0.0},
+    ),
 }
 """Networks without chance: what one process drops, two would not."""
 
