@@ -14,7 +14,7 @@ JSON = click.option("--json", "as_json", is_flag=True, help="Print plain data.")
 
 @click.group()
 def command() -> None:
-    """Show, verify, sign, pack, join or import a bundle.
+    """Show, verify, sign, pack, join, import or convert bundles.
 
     BUNDLE is a folder, a .zip, a channel (champion when left out), or the beginning of an id.
     """

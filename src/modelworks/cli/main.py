@@ -22,6 +22,7 @@ COMMANDS = {
     "compare": "Compare two bundles on the same labelled files by a paired test.",
     "optimize": "Build and measure variants of a bundle; keep the best.",
     "serve": "Serve a bundle or the champion over HTTP.",
+    "ship": "Send the server's records to a system that collects them, such as Elasticsearch.",
     "bundle": "Show, verify, sign, pack, join, import or convert bundles.",
     "data": "Import, show or compare datasets.",
     "release": "List releases, promote one, roll back, restore one.",
