@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 import msgspec
+from click.core import ParameterSource
 
 from modelworks.cli._attach import ATTACH, attached
 
@@ -37,23 +38,32 @@ def command(bundle: str, attach: tuple[str, ...], as_json: bool, log_format: str
     it: when a release is promoted, it changes the model without losing a request. SIGTERM drains.
 
     For containers, MODELWORKS_BUNDLE names the bundle, and MODELWORKS_SERVE is the section `serve` of
-    modelworks.yaml as JSON; what is written on the command line comes first.
+    modelworks.yaml as JSON; what is written on the command line comes first. SageMaker and Vertex AI
+    say by themselves where the model is and where to listen.
     """
     from modelworks.core import config, paths
     from modelworks.serve import logs
     from modelworks.serve.server import Server, serve
+    from modelworks.serve.surroundings import platform
 
     folder = _project()
     project = config.load_project(folder) if folder else None
+    given_by = platform(os.environ)
+    if given_by.model and click.get_current_context().get_parameter_source("bundle") is not ParameterSource.COMMANDLINE:
+        bundle = _given(given_by.model)
     settings = project.serve if project else config.Serve()
     settings = config.serve_of(os.environ.get("MODELWORKS_SERVE", ""), settings, where="MODELWORKS_SERVE")
-    settings = msgspec.structs.replace(settings, **{k: v for k, v in given.items() if v is not None})
+    chosen = {"port": given_by.port or None} | {k: v for k, v in given.items() if v is not None}
+    settings = msgspec.structs.replace(settings, **{k: v for k, v in chosen.items() if v is not None})
     records = paths.records(folder) if folder else None
     source = replace(_source(bundle, folder), attach=attached(attach))
     shipping = _shipping(folder, project.name if project else "", settings) if settings.sinks else None
     said = _quiet if log_format == "ecs" and not as_json else _Started(as_json)  # the log says it
     with logs.written(log_format, project.name if project else "modelworks") as access:
-        serve(Server(source, settings, records=records, shipping=shipping, access=access), said)
+        server = Server(
+            source, settings, records=records, shipping=shipping, access=access, platform=given_by
+        )
+        serve(server, said)
 
 
 def _shipping(folder: Path | None, project: str, settings: Any) -> Any:
@@ -78,6 +88,28 @@ def _project() -> Path | None:
         return config.find_project()
     except ConfigError:
         return None
+
+
+def _given(model: str) -> str:
+    """The bundle among the files that a platform gives: in a folder, or in a bucket that is copied first."""
+    import atexit
+    import shutil
+    import tempfile
+
+    from modelworks.contracts.objects import open_objects
+    from modelworks.core.files import contained
+    from modelworks.serve.surroundings import bundle_in
+
+    folder = Path(model)
+    if "://" in model:
+        folder = Path(tempfile.mkdtemp(prefix="modelworks-"))
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        objects = open_objects(model)
+        for key in objects.keys(""):
+            target = contained(folder, key)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            objects.get(key, target)
+    return str(bundle_in(folder))
 
 
 def _source(bundle: str, folder: Path | None) -> Any:

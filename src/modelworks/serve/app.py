@@ -13,13 +13,14 @@ from typing import Any
 
 from modelworks.core.errors import ModelworksError, RequestError
 from modelworks.kinds import Kind
-from modelworks.serve import events, openai, openapi, released, typed, v2
+from modelworks.serve import events, openai, openapi, platforms, released, typed, v2
 from modelworks.serve.answer import error_response, json_response
 from modelworks.serve.engine import Answer, Timing
 from modelworks.serve.message import EVENTS, Pending, Request, Response
 from modelworks.serve.models import Models, Served
 from modelworks.serve.records import Record, Records
 from modelworks.serve.stats import Stats, exposition
+from modelworks.serve.surroundings import Platform
 
 Result = Response | Pending[Response]
 Route = Callable[[Request], Result]
@@ -34,9 +35,13 @@ class App:
         models: the model that answers.
         stats: where requests are counted.
         records: where answers are written, or None.
+        platform: what a cloud platform that runs this asks for.
     """
 
-    def __init__(self, models: Models, stats: Stats, records: Records | None = None) -> None:
+    def __init__(
+        self, models: Models, stats: Stats, records: Records | None = None,
+        platform: Platform = Platform(),  # noqa: B008 (frozen)
+    ) -> None:  # fmt: skip
         self.models, self.stats, self.records = models, stats, records
         self.draining = False
         self.faults: dict[int, int] = {}
@@ -70,6 +75,7 @@ class App:
             "/v1/chat/completions": {"POST": door.chat},
             "/v1/embeddings": {"POST": door.embeddings},
         }
+        self.routes |= platforms.Door(models, self._ask, self._predict, ready).routes(platform)
 
     def __call__(self, request: Request) -> Result:
         """Answer a request; errors become responses."""

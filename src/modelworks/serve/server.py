@@ -21,6 +21,7 @@ from modelworks.serve.records import Records
 from modelworks.serve.shipping import Shipping
 from modelworks.serve.spool import unread
 from modelworks.serve.stats import Stats
+from modelworks.serve.surroundings import Platform
 
 log = logging.getLogger("modelworks.serve")
 Access = Callable[[Request, Response, float], None]
@@ -35,9 +36,10 @@ class Server:
     def __init__(
         self, source: Source, settings: config.Serve, *, records: Path | None = None, limits: Limits | None = None,
         shipping: Shipping | None = None, access: Access | None = None,
+        platform: Platform = Platform(),  # noqa: B008 (frozen)
     ) -> None:  # fmt: skip
         self.source, self.settings, self._records = source, settings, records
-        self._shipping, self._access = shipping, access
+        self._shipping, self._access, self._platform = shipping, access, platform
         self.limits = limits or Limits(body=settings.max_body)
         self._stopping: asyncio.Event | None = None
 
@@ -48,7 +50,7 @@ class Server:
         stats = Stats()
         self.models = Models(self.source, self.settings, stats)
         records = self._record()
-        self.app = App(self.models, stats, records)
+        self.app = App(self.models, stats, records, self._platform)
         self.app.access = self._access
         self.host = Host(self.app, self.limits)
         if self._shipping is not None:
