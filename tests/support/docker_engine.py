@@ -128,7 +128,7 @@ def _dockerd(folder: Path, containerd: Path, bridge: str) -> Iterator[Engine]:
     command = [
         "dockerd", "--host", engine.host, "--containerd", containerd, "--data-root", folder / "data",
         "--exec-root", folder / "exec", "--pidfile", folder / "pid", "--bridge", bridge, "--iptables=false",
-        "--ip-masq=false", "--default-address-pool", f"base=172.30.{number}.0/24,size=27",
+        "--ip-masq=false", "--ip", "127.0.0.1", "--default-address-pool", f"base=172.30.{number}.0/24,size=27",
     ]  # fmt: skip
     with server(command, folder / "dockerd.log") as process:
         _until(lambda: engine.run("version", seconds=20).returncode == 0, process, folder / "dockerd.log")

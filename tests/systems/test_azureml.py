@@ -28,14 +28,15 @@ LOADERS = {
     "model.yml": "load_model", "job.yml": "load_job",
 }  # fmt: skip
 LOAD = """
-import json, sys
+import inspect, json, sys
 import azure.ai.ml
 found = {}
 for path, loader in json.load(sys.stdin).items():
     try:
         loaded = getattr(azure.ai.ml, loader)(path)
         if hasattr(loaded, "_validate"):
-            loaded._validate(raise_error=True)
+            more = {"raise_error": True} if "raise_error" in inspect.signature(loaded._validate).parameters else {}
+            loaded._validate(**more)
         found[path] = ["ok", str(loaded.name)]
     except Exception as error:
         found[path] = ["refused", f"{type(error).__name__}: {error}"]
