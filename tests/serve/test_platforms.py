@@ -135,12 +135,16 @@ def test_the_bundle_is_found_among_the_files(text_bundle, tmp_path):
         bundle_in(tmp_path)
 
 
-@pytest.mark.parametrize("scheme", ["", "file://"])
-def test_the_command_serves_what_vertex_names(text_bundle, predictor, tmp_path, scheme):
-    """A folder, and a place of an object store, which is copied first; not what MODELWORKS_BUNDLE names."""
-    port = free_port()
+@pytest.mark.parametrize(("scheme", "form"), [("", "zip"), ("file://", "folder")])
+def test_the_command_serves_what_vertex_names(text_bundle, predictor, tmp_path, scheme, form):
+    """A folder with a .zip, and a place of an object store, which is copied; not what MODELWORKS_BUNDLE names."""
+    port, place = free_port(), text_bundle
+    if form == "zip":
+        place = tmp_path / "given"
+        place.mkdir()
+        pack(text_bundle, place / "bundle.zip")
     env = {**os.environ, **VERTEX, "AIP_HTTP_PORT": str(port), "MODELWORKS_BUNDLE": "/nowhere",
-           "AIP_STORAGE_URI": f"{scheme}{text_bundle}"}  # fmt: skip
+           "AIP_STORAGE_URI": f"{scheme}{place}"}  # fmt: skip
     process = subprocess.Popen([sys.executable, "-m", "modelworks", "serve"], env=env, cwd=tmp_path)
     try:
         answers(f"http://127.0.0.1:{port}/healthy", 120, process)

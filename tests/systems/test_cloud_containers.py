@@ -46,7 +46,11 @@ def started(docker: Engine, serving_image: str) -> Iterator:
         port = free_port()
         names.append(docker("run", "--detach", *HARDENED, f"--publish=127.0.0.1:{port}:{inside}", *words,
                             serving_image, command))  # fmt: skip
-        answers(f"http://127.0.0.1:{port}/ping", 180)
+        try:
+            answers(f"http://127.0.0.1:{port}/ping", 180)
+        except pytest.fail.Exception:
+            print(docker.run("logs", names[-1]))
+            raise
         return f"http://127.0.0.1:{port}"
 
     yield start

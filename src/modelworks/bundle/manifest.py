@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import zipfile
+import zlib
 from pathlib import Path
 from typing import Any, Literal
 
@@ -149,7 +151,9 @@ def _known_format(value: Any, where: str) -> None:
 
 
 def open_manifest(folder: Path) -> Manifest:
-    """The manifest of a bundle folder. Checks the manifest alone: `verify` checks the files."""
+    """The manifest of a bundle, a folder or a .zip. Checks the manifest alone: `verify` checks the files."""
+    if folder.is_file():
+        return _open_zipped(folder)
     path = folder / NAME
     try:
         if path.is_symlink() or path.stat().st_size > MAX_MANIFEST:
@@ -161,3 +165,14 @@ def open_manifest(folder: Path) -> Manifest:
             hint="a bundle is a folder, or a .zip, with a manifest.json",
         ) from error  # fmt: skip
     return decode(data, str(path))
+
+
+def _open_zipped(path: Path) -> Manifest:
+    try:
+        with zipfile.ZipFile(path) as archive, archive.open(NAME) as stream:
+            data = stream.read(MAX_MANIFEST + 1)
+    except (OSError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+        raise BundleError(f"not a bundle: cannot read {NAME} ({error})", where=str(path)) from error
+    if len(data) > MAX_MANIFEST:
+        raise BundleError(f"{NAME} is too large", where=str(path), allowed=f"{MAX_MANIFEST} bytes")
+    return decode(data, f"{path}/{NAME}")

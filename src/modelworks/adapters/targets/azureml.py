@@ -83,10 +83,9 @@ auth_mode: aad_token
 _BATCH = """\
 # az ml batch-deployment create --file batch-deployment.yml --set-default
 # az ml batch-endpoint invoke --name <<endpoint>>-batch --input DATA        (files: .jsonl, texts, pictures)
-$schema: <<schema>>/modelBatchDeployment.schema.json
+$schema: <<schema>>/batchDeployment.schema.json
 name: model
 endpoint_name: <<endpoint>>-batch
-type: model
 model: azureml:<<name>>@latest
 environment: azureml:<<name>>-serving@latest
 code_configuration:
@@ -95,12 +94,11 @@ code_configuration:
 compute: azureml:<<compute>>
 resources:
   instance_count: 1
-settings:
-  mini_batch_size: 10
-  output_action: append_row
-  output_file_name: predictions.csv
-  error_threshold: 0
-  logging_level: info
+mini_batch_size: 10
+output_action: append_row
+output_file_name: predictions.csv
+error_threshold: 0
+logging_level: info
 """
 
 _JOB = """\
