@@ -107,6 +107,19 @@ def test_truncated_and_missing_files_are_refused(bundle: Path, name: str) -> Non
         verify(bundle)
 
 
+def test_the_manifest_of_a_zip_is_read_alone(bundle: Path, tmp_path: Path) -> None:
+    pack(bundle, tmp_path / "bundle.zip")
+    assert open_manifest(tmp_path / "bundle.zip") == open_manifest(bundle)
+    (tmp_path / "broken.zip").write_bytes((tmp_path / "bundle.zip").read_bytes()[:200])
+    with zipfile.ZipFile(tmp_path / "other.zip", "w") as archive:
+        archive.writestr("other.json", "{}")
+    with zipfile.ZipFile(tmp_path / "large.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("manifest.json", b" " * (100 << 20))
+    for name in ("broken", "other", "large"):
+        with pytest.raises(BundleError):
+            open_manifest(tmp_path / f"{name}.zip")
+
+
 def test_an_unlisted_file_is_refused(bundle: Path) -> None:
     (bundle / "extra.json").write_text("{}")
     with pytest.raises(BundleError, match="not listed"):

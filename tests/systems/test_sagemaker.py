@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import boto3
+import botocore.loaders
 import pytest
 import yaml
 from click.testing import CliRunner
@@ -51,6 +52,8 @@ class _Session:
 
 
 _session = functools.cache(_Session)
+_loader = functools.cache(botocore.loaders.create_loader)
+"""AWS's service models are large: every command would read them anew."""
 
 
 @pytest.fixture
@@ -58,6 +61,7 @@ def aws(emulation: Moto, project, monkeypatch: pytest.MonkeyPatch) -> Any:
     """An empty account, a project with two bundles that deploys there; a client of it."""
     for name, value in emulation.environ().items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setattr("botocore.session.create_loader", lambda path=None: _loader())
     emulation.faults()
     emulation.forget()
     reset = urllib.request.Request(f"{emulation.url}/moto-api/reset", method="POST")
