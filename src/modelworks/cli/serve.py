@@ -60,9 +60,7 @@ def command(bundle: str, attach: tuple[str, ...], as_json: bool, log_format: str
     shipping = _shipping(folder, project.name if project else "", settings) if settings.sinks else None
     said = _quiet if log_format == "ecs" and not as_json else _Started(as_json)  # the log says it
     with logs.written(log_format, project.name if project else "modelworks") as access:
-        server = Server(
-            source, settings, records=records, shipping=shipping, access=access, platform=given_by
-        )
+        server = Server(source, settings, records=records, shipping=shipping, access=access, platform=given_by)
         serve(server, said)
 
 

@@ -18,13 +18,14 @@ from modelworks.core.errors import RequestError
 from modelworks.kinds import Kind
 from modelworks.kinds.base import named
 from modelworks.serve.answer import json_response
+from modelworks.serve.engine import Answer
 from modelworks.serve.message import Pending, Request, Response
 from modelworks.serve.models import Models, Served
 from modelworks.serve.surroundings import Platform
 from modelworks.serve.typed import malformed, respond
 
 Result = Response | Pending[Response]
-Ask = Callable[[Request, Served, list[Kind], Callable[[list[Kind]], Response]], Pending[Response]]
+Ask = Callable[[Request, Served, list[Kind], Callable[[Answer], Response]], Pending[Response]]
 LINES = ("application/jsonlines", "application/x-jsonlines", "application/jsonl", "application/x-ndjson")
 
 
@@ -78,7 +79,7 @@ class Door:
             raise RequestError("the body holds no line", status=422, where="body")
         return self._ask(
             request, served, inputs,
-            lambda found: Response(b"".join(kinds.encode(one) + b"\n" for one in found), media_type=media),
+            lambda found: Response(b"".join(kinds.encode(one) + b"\n" for one in found.predictions), media_type=media),
         )  # fmt: skip
 
     def instances(self, request: Request) -> Result:
@@ -86,7 +87,7 @@ class Door:
         served = self._models.current
         asked = _decode(request.body, Instances, "body")
         inputs = _inputs(asked, named(served.manifest.input))
-        return self._ask(request, served, inputs, lambda found: respond(found, batch=True))
+        return self._ask(request, served, inputs, lambda found: respond(found.predictions, batch=True))
 
 
 def _inputs(asked: Instances, kind: type[Kind]) -> list[Kind]:
