@@ -1,0 +1,263 @@
+"""A Kubernetes cluster: what `export kubernetes` writes, with the image of the bundle, applied and waited for.
+
+Old pods go only when new ones answer. A rollout that fails is put back at once, so that what stands and what the ledger
+says agree.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from modelworks.adapters._kubectl import OPTIONS, Kubectl
+from modelworks.contracts.check import Finding
+from modelworks.contracts.deployment import Change, Situation
+from modelworks.core.errors import ConfigError, ModelworksError, StepError
+
+FOLDER = "deploy/kubernetes"
+APPLY = ("--server-side", "--force-conflicts", "--field-manager=modelworks")
+BUNDLE = "modelworks/bundle"
+"""Annotation of the pods: the id of the bundle that they serve."""
+_HOPELESS = {
+    "CrashLoopBackOff", "ErrImageNeverPull", "ImagePullBackOff", "InvalidImageName", "CreateContainerConfigError",
+    "CreateContainerError", "RunContainerError",
+}  # fmt: skip
+"""Reasons to wait no longer for a pod."""
+
+
+class Kubernetes:
+    name = "kubernetes"
+    summary = "A Kubernetes cluster: a rollout that keeps answering, or a canary by weight."
+    options: Mapping[str, str] = {**OPTIONS, "image": "", "overlay": "base", "canary": "", "wait": "300"}
+
+    def plan(self, situation: Situation) -> tuple[Change, ...]:
+        objects = _Objects(situation)
+        changes = objects.differences()
+        return (*changes, Change("delete", f"Deployment {objects.canary}")) if objects.ends_canary() else changes
+
+    def apply(self, situation: Situation) -> dict[str, Any]:
+        objects = _Objects(situation)
+        rollout = objects.rollout()
+        before = rollout.stands()
+        try:
+            objects.kubectl("apply", *APPLY, "--filename=-", stdin=objects.manifest())
+            rollout.wait()
+        except (ModelworksError, KeyboardInterrupt):
+            situation.say("putting back what stood before")
+            try:
+                objects.put_back(before)
+            except ModelworksError as second:  # the first one says more
+                situation.say(f"that failed too: {second.message}")
+            raise
+        if objects.ends_canary():
+            objects.kubectl("delete", "deployment", objects.canary, "--wait=false", "--ignore-not-found")
+        return {"address": objects.address(), "before": before, "deployment": rollout.name}
+
+    def undo(self, situation: Situation, applied: Mapping[str, Any]) -> dict[str, Any]:
+        objects = _Objects(situation)
+        if applied["before"]:
+            objects.put_back(applied["before"])
+            objects.rollout().wait()
+            return {"address": objects.address()}
+        objects.put_back("")
+        return {"address": f"nowhere: {applied['deployment']} is removed"}
+
+    def check(self, options: Mapping[str, str]) -> Finding:
+        return Kubectl({**self.options, **options}).finding(self.name)
+
+
+class _Objects:
+    """What is applied: the base or an overlay of it, or the canary beside it."""
+
+    def __init__(self, situation: Situation) -> None:
+        self._situation, self._options = situation, situation.facts.options
+        self.kubectl = Kubectl(self._options)
+        found = next((f.text for f in situation.files if f.path.endswith("base/deployment.yaml")), "")
+        self._name = re.search(r"^  name: (\S+)$", found, re.MULTILINE)[1]  # type: ignore[index]
+        self.canary = f"{self._name}-canary"
+        self._weight = _weight(self._options["canary"])
+
+    def rollout(self) -> _Rollout:
+        name = self.canary if self._weight else self._name
+        return _Rollout(self.kubectl, name, _seconds(self._options["wait"]), self._situation)
+
+    def ends_canary(self) -> bool:
+        """Whether there is a canary that a full rollout ends."""
+        return not self._weight and self.kubectl.read("deployment", self.canary) is not None
+
+    def address(self) -> str:
+        share = f" (canary: {self._weight} %)" if self._weight else ""
+        return f"http://{self._name}.{self.kubectl.namespace()}.svc{share}"
+
+    def put_back(self, replicaset: str) -> None:
+        """Make the pods of a ReplicaSet the wanted ones again; remove what this applied where there was none."""
+        if replicaset:
+            self.rollout().back_to(replicaset)
+        else:
+            words = ("delete", "--ignore-not-found", "--timeout=120s", "--filename=-")
+            self.kubectl(*words, stdin=self.manifest(), seconds=180)
+
+    def differences(self) -> tuple[Change, ...]:
+        """By a dry run of the server."""
+        words = ("diff", "--server-side", "--force-conflicts", "--field-manager=modelworks", "--filename=-")
+        return _changes(self.kubectl(*words, stdin=self.manifest(), seconds=120, allowed=(0, 1)))
+
+    def manifest(self) -> str:
+        root = self._situation.scratch / "kubernetes"
+        if not (root / "wanted" / "kustomization.yaml").is_file():
+            self._write(root)
+        return self.kubectl("kustomize", str(root / "wanted"))
+
+    def _write(self, root: Path) -> None:
+        """The project's overlays, what export writes over them, and what this bundle makes of both."""
+        if (mine := self._situation.project / FOLDER).is_dir():
+            shutil.copytree(mine, root)
+        for file in self._situation.files:
+            path = root / Path(file.path).relative_to(FOLDER)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(file.text, "utf-8")
+        chosen = "canary" if self._weight else self._options["overlay"]
+        if not (root / chosen / "kustomization.yaml").is_file():
+            raise ConfigError(
+                "there is no such overlay", where="option overlay", seen=chosen, allowed=f"a folder of {FOLDER}"
+            )
+        (root / "wanted").mkdir()
+        wanted = {"resources": [f"../{chosen}"], "patches": [self._patch()]}
+        (root / "wanted" / "kustomization.yaml").write_text(json.dumps(wanted), "utf-8")
+
+    def _patch(self) -> dict[str, Any]:
+        name = self.canary if self._weight else self._name
+        pod = {
+            "metadata": {"annotations": {BUNDLE: self._situation.bundle_id}},
+            "spec": {"containers": [{"name": "model", "image": self._image()}]},
+        }
+        spec = {"template": pod, **({"replicas": self._pods()} if self._weight else {})}
+        whole = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name}, "spec": spec}
+        return {"patch": json.dumps(whole)}
+
+    def _image(self) -> str:
+        """Given with a tag or digest it is as given; else its tag is the start of the bundle's id."""
+        given = self._options["image"] or self._name
+        tagged = "@" in given or ":" in given.rpartition("/")[2]
+        return given if tagged else f"{given}:{self._situation.bundle_id[:12]}"
+
+    def _pods(self) -> int:
+        """How many pods give the canary its weight beside those that stand."""
+        stable = self.kubectl.read("deployment", self._name)
+        if stable is None:
+            raise ConfigError("a canary needs something to stand beside", where=self._name, hint="deploy without it")
+        return max(1, round(int(stable["spec"]["replicas"]) * self._weight / (100 - self._weight)))
+
+
+@dataclass(frozen=True)
+class _Rollout:
+    """The pods of one Deployment on their way."""
+
+    kubectl: Kubectl
+    name: str
+    seconds: float
+    situation: Situation
+
+    def stands(self) -> str:
+        """The ReplicaSet of what is wanted now; empty where there is no Deployment."""
+        deployment = self.kubectl.read("deployment", self.name)
+        return str(self._newest(deployment)["metadata"]["name"]) if deployment else ""
+
+    def back_to(self, replicaset: str) -> None:
+        found = self.kubectl.read("replicaset", replicaset)
+        if found is None:
+            hint = "deploy the bundle itself: modelworks deploy kubernetes --bundle ID"
+            raise StepError("the cluster no longer knows what stood before", where=replicaset, hint=hint)
+        number = found["metadata"]["annotations"]["deployment.kubernetes.io/revision"]
+        self.kubectl("rollout", "undo", f"deployment/{self.name}", f"--to-revision={number}")
+
+    def wait(self) -> None:
+        """Until every wanted pod is new and answers, and no old one is left that is not already leaving."""
+        end = time.monotonic() + self.seconds
+        told = ""
+        while True:
+            deployment = self.kubectl.read("deployment", self.name)
+            state, wanted = deployment.get("status", {}), deployment["spec"]["replicas"]
+            new, ready = state.get("updatedReplicas", 0), state.get("availableReplicas", 0)
+            seen = state.get("observedGeneration", 0) >= deployment["metadata"]["generation"]
+            if seen and new == wanted == ready == state.get("replicas", 0):
+                return
+            if (words := f"{new} of {wanted} pods are new, {ready} answer") != told and seen:
+                self.situation.say(told := words)
+            if seen and (trouble := self._trouble(deployment)):
+                raise self._stalled(trouble)
+            if time.monotonic() > end:
+                raise self._stalled((f"it is not through after {self.seconds:.0f} s: {told}", ""))
+            time.sleep(1)
+
+    def _newest(self, deployment: Mapping[str, Any]) -> Any:
+        labels = deployment["spec"]["selector"]["matchLabels"].items()
+        found = self.kubectl.read("replicasets", f"--selector={','.join(f'{k}={v}' for k, v in labels)}")["items"]
+        revision = "deployment.kubernetes.io/revision"
+        return max(found, key=lambda one: int(one["metadata"].get("annotations", {}).get(revision, 0)))
+
+    def _trouble(self, deployment: Mapping[str, Any]) -> tuple[str, str] | None:
+        """Why waiting is of no use, and the pod that shows it."""
+        for condition in deployment["status"].get("conditions", ()):
+            if condition["type"] in ("Progressing", "ReplicaFailure") and condition["reason"] in (
+                "ProgressDeadlineExceeded", "FailedCreate",
+            ):  # fmt: skip
+                return condition["message"], ""
+        template = self._newest(deployment)["metadata"]["labels"]["pod-template-hash"]
+        for pod in self.kubectl.read("pods", f"--selector=pod-template-hash={template}")["items"]:
+            for container in pod["status"].get("containerStatuses", ()):
+                waiting = container["state"].get("waiting", {})
+                if waiting.get("reason") in _HOPELESS:
+                    return f"{waiting['reason']}: {waiting.get('message', '')}", pod["metadata"]["name"]
+        return None
+
+    def _stalled(self, trouble: tuple[str, str]) -> StepError:
+        words, pod = trouble
+        seen = self._log(pod) if pod else ""
+        return StepError(
+            f"the rollout of {self.name} stalls; the old pods answer", where=f"pod {pod}" if pod else self.name,
+            seen=f"{words}\n{seen}".strip()[-1500:], hint="modelworks bundle verify; kubectl get events",
+        )  # fmt: skip
+
+    def _log(self, pod: str) -> str:
+        """The end of what the pod said before it last ended."""
+        for words in (("--previous",), ()):
+            if text := self.kubectl("logs", pod, "--tail=20", *words, allowed=(0, 1)).strip():
+                return text
+        return ""
+
+
+def _changes(diff: str) -> tuple[Change, ...]:
+    """Out of `kubectl diff`: an object a file, which is empty before where the object is new."""
+    found = []
+    for part in re.split(r"^diff .*\n(?=---)", diff, flags=re.MULTILINE)[1:]:
+        path = re.search(r"^\+\+\+ \S*?/([^/\s]+)(?:\s|$)", part, re.MULTILINE)
+        named = re.search(r"(?:^|\.)v\d\w*\.(\w+)\.([\w-]*)\.(.+)$", path[1]) if path else None
+        what = f"{named[1]} {named[2]}/{named[3]}" if named else "an object"
+        if "@@ -0,0 " in part:
+            found.append(Change("create", what))
+        else:
+            lines = [line for line in part.splitlines() if re.match(r"[+-]\s", line) and "generation:" not in line]
+            found.append(Change("update", what + "".join(f"\n           {line}" for line in lines[:6])))
+    return tuple(found)
+
+
+def _weight(text: str) -> int:
+    if text and not (text.isdecimal() and 0 < int(text) < 100):
+        raise ConfigError("not a weight", where="--set canary", seen=text, allowed="1 to 99: per cent of the answers")
+    return int(text or 0)
+
+
+def _seconds(text: str) -> float:
+    if not text.isdecimal() or not int(text):
+        raise ConfigError("not a number of seconds", where="--set wait", seen=text, allowed="1, 2, 3 and so on")
+    return float(text)
+
+
+DEPLOYMENT = Kubernetes()
