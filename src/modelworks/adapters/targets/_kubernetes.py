@@ -143,7 +143,6 @@ spec:
   ingress:
     - from: [{namespaceSelector: {}}]
       ports: [{port: http, protocol: TCP}]
-  egress: []
 """
 
 MONITOR = """\

@@ -1,0 +1,315 @@
+"""Kubernetes for real: rollouts, canary, undo, steps as Jobs, Helm, and definitions of custom resources."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import kubernetes_cluster
+import pytest
+import yaml
+from click.testing import CliRunner
+from docker_engine import Engine
+from engine_suite import *  # noqa: F403
+from kubernetes_cluster import Cluster, load, within
+from outside import ROOT, environment, program, shared
+from tiny_bundles import make_text_bundle
+from tiny_tasks import project as tiny_project
+
+from modelworks.adapters.deployments.kubernetes import DEPLOYMENT
+from modelworks.bundle import open_manifest
+from modelworks.cli.main import group
+from modelworks.core.errors import StepError
+
+pytestmark = pytest.mark.systems
+SETTINGS = {"name": "moods", "task": "sentiment-analysis", "data": {"source": "data.csv"}}
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with kubernetes_cluster.running(tmp_path_factory.mktemp("kubernetes"), nodes=True) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def bundles(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Three bundles; the image of the last one holds it altered."""
+    folder = tmp_path_factory.mktemp("bundles")
+    names = {"one": 0, "two": 1, "bad": 2}
+    return {name: make_text_bundle(folder / name, seed=seed, name="moods") for name, seed in names.items()}
+
+
+@pytest.fixture(scope="module")
+def images(
+    cluster: Cluster, docker: Engine, serving_image: str, bundles: dict[str, Path],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:  # fmt: skip
+    archive = kubernetes_cluster.bake(docker, bundles, tmp_path_factory.mktemp("images"), broken="bad")
+    cluster.load(archive)
+
+
+@pytest.fixture
+def namespace(
+    cluster: Cluster, project: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[str]:
+    """A namespace of the test's own, which the project deploys into."""
+    monkeypatch.setenv("KUBECONFIG", cluster.config)
+    name = "".join(c if c.isalnum() else "-" for c in request.node.name)[:60].strip("-").lower()
+    options = {"kubectl": cluster.kubectl, "namespace": name, "pull": "Never", "cpu": "20m", "memory": "300Mi"}
+    settings = {**SETTINGS, "targets": {"kubernetes": {**options, "wait": "240"}}}
+    (project / "modelworks.yaml").write_text(yaml.safe_dump(settings))
+    with cluster.namespace(name):
+        yield name
+
+
+def modelworks(*arguments: str) -> Any:
+    result = CliRunner().invoke(group, list(arguments), standalone_mode=False)
+    if result.exception:
+        raise result.exception
+    return json.loads(result.stdout) if "--json" in arguments else result.stdout
+
+
+def deploy(bundle: Path, *arguments: str) -> Any:
+    return modelworks("deploy", "kubernetes", "--bundle", str(bundle), "--yes", "--json", *arguments)
+
+
+def answering(host: str, times: int = 1) -> Counter[str]:
+    """The ids of the bundles that answer, each time on a new connection."""
+    seen: Counter[str] = Counter()
+    for _ in range(times):
+        with urllib.request.urlopen(f"http://{host}/readyz", timeout=30) as answer:
+            seen[json.load(answer)["bundle"]] += 1
+    return seen
+
+
+def only(bundle: Path) -> set[str]:
+    return {open_manifest(bundle).id}
+
+
+def test_rollouts_keep_answering_and_can_be_undone(cluster, images, bundles, namespace):
+    one, two, bad = bundles.values()
+    planned = modelworks("deploy", "kubernetes", "--bundle", str(one), "--plan")
+    for kind in ("Deployment", "Service", "HorizontalPodAutoscaler", "PodDisruptionBudget", "NetworkPolicy"):
+        assert f"create   {kind} {namespace}/moods" in planned
+    assert cluster.read("deployments", f"--namespace={namespace}")["items"] == []
+    assert deploy(one)["address"] == f"http://moods.{namespace}.svc"
+    host = cluster.address(namespace, "moods")
+    within(60, lambda: len(cluster.read("pods", f"--namespace={namespace}")["items"]) == 2, "two, as the scaler wants")
+    assert set(answering(host, 10)) == only(one)
+    assert deploy(one)["changes"] == []
+    planned = modelworks("deploy", "kubernetes", "--bundle", str(two), "--plan")
+    assert f"+        image: moods:{open_manifest(two).id[:12]}" in planned
+    with load(host) as asked:
+        asked.until(50)
+        deploy(two)
+        asked.until(50)
+        assert set(answering(host, 10)) == only(two)
+        with pytest.raises(StepError, match="stalls; the old pods answer") as caught:
+            deploy(bad)
+        assert "tokenizer.json" in str(caught.value.seen)
+        assert set(answering(host, 10)) == only(two)
+        assert deploy(two)["changes"] == []
+        modelworks("deploy", "kubernetes", "--undo", "--yes")
+        asked.until(50)
+        assert set(answering(host, 10)) == only(one)
+    assert asked.lost == []
+    assert set(asked.answered) == {200}
+    assert "nowhere" in modelworks("deploy", "kubernetes", "--undo", "--yes")
+    assert cluster.read("deployments,services", f"--namespace={namespace}")["items"] == []
+
+
+def test_a_killed_pod_loses_nothing_and_a_canary_has_its_share(cluster, images, bundles, namespace):
+    one, two, _ = bundles.values()
+    deploy(one)
+    host = cluster.address(namespace, "moods")
+    in_it = f"--namespace={namespace}"
+    ready = ("wait", "pods", "--for=condition=Ready", "--selector=modelworks/track=stable", "--timeout=120s", in_it)
+    within(60, lambda: len(cluster.read("pods", in_it)["items"]) == 2)
+    cluster(*ready, seconds=150)
+    with load(host, clients=6) as asked:
+        asked.until(100)
+        pod = cluster.read("pods", in_it)["items"][0]["metadata"]["name"]
+        cluster("delete", "pod", pod, in_it)
+        cluster(*ready, seconds=150)
+        asked.until(50)
+        assert "canary: 33 %" in deploy(two, "--set", "canary=33")["address"]
+        share = answering(host, 150)
+        assert set(share) == only(one) | only(two)
+        assert 0.1 < share[open_manifest(two).id] / 150 < 0.6
+        promoted = modelworks("deploy", "kubernetes", "--bundle", str(two), "--plan")
+        assert "delete   Deployment moods-canary" in promoted
+        modelworks("deploy", "kubernetes", "--undo", "--yes")
+        within(60, lambda: set(answering(host, 30)) == only(one))
+    assert asked.lost == []
+    assert set(asked.answered) == {200}
+
+
+def test_a_refused_login_is_told(cluster, bundles, namespace, project, monkeypatch):
+    text = Path(cluster.config).read_text()
+    token = yaml.safe_load(text)["users"][0]["user"]["token"]
+    (project / "kubeconfig").write_text(text.replace(token, "planted"))
+    monkeypatch.setenv("KUBECONFIG", str(project / "kubeconfig"))
+    with pytest.raises(StepError, match="does not let us"):
+        deploy(bundles["one"])
+    options = {**DEPLOYMENT.options, "kubectl": cluster.kubectl}
+    assert DEPLOYMENT.check(options).state == "fault"
+    monkeypatch.setenv("KUBECONFIG", cluster.config)
+    assert DEPLOYMENT.check(options).state == "ok"
+
+
+# Steps as Jobs. Their pods hold this machine's Python, so that no image with torch must be made.
+
+JOBS = """\
+apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+resources: [../steps]
+patches:
+  - target: {kind: Job}
+    patch: |
+      - {op: replace, path: /spec/backoffLimit, value: 0}
+      - {op: replace, path: /spec/template/spec/securityContext, value: {runAsUser: 0}}
+      - {op: replace, path: /spec/template/spec/volumes, value: <<volumes>>}
+      - {op: replace, path: /spec/template/spec/containers/0/volumeMounts, value: <<mounts>>}
+      - {op: replace, path: /spec/template/spec/containers/0/imagePullPolicy, value: Never}
+      - {op: replace, path: /spec/template/spec/containers/0/workingDir, value: "<<project>>"}
+      - {op: replace, path: /spec/template/spec/containers/0/resources, value: {}}
+      - {op: add, path: /spec/template/spec/containers/0/env/-, value: {name: PYTHONPATH, value: "<<path>>"}}
+"""
+
+
+def host_paths(*folders: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The folders of this machine, read-only but the last one, at the same places in a pod."""
+    named = [(f"host{number}", str(folder)) for number, folder in enumerate(folders)]
+    volumes = [{"name": name, "hostPath": {"path": path}} for name, path in named]
+    mounts = [{"name": name, "mountPath": path, "readOnly": True} for name, path in named]
+    mounts[-1]["readOnly"] = False
+    return [*volumes, {"name": "tmp", "emptyDir": {}}], [*mounts, {"name": "tmp", "mountPath": "/tmp"}]
+
+
+@pytest.fixture
+def engine() -> str:
+    return "kubernetes"
+
+
+@pytest.fixture
+def options(cluster: Cluster, images: None, bundles: dict[str, Path], namespace: str, project: Path) -> dict[str, Any]:
+    """The engine's, with an overlay of the exported Job for this machine."""
+    image = f"moods:{open_manifest(bundles['one']).id[:12]}"
+    modelworks("export", "kubernetes", "--set", f"training={image}")
+    python = Path(sys.executable)
+    volumes, mounts = host_paths(
+        Path("/usr"), ROOT, Path(sys.prefix).resolve(), Path(sys.base_prefix).resolve(), project
+    )
+    text = JOBS.replace("<<project>>", str(project)).replace("<<path>>", f"{ROOT}/src:{ROOT}/tests/support")
+    text = text.replace("<<volumes>>", json.dumps(volumes)).replace("<<mounts>>", json.dumps(mounts))
+    (project / "deploy" / "kubernetes" / "here").mkdir()
+    (project / "deploy" / "kubernetes" / "here" / "kustomization.yaml").write_text(text)
+    return {
+        "kubectl": cluster.kubectl, "namespace": namespace, "jobs": "deploy/kubernetes/here", "wait": 300,
+        "python": str(Path(sys.prefix).resolve() / "bin" / python.name),
+    }  # fmt: skip
+
+
+def test_a_run_of_jobs_reaches_a_gated_release(cluster, options, namespace, project):
+    tiny_project(project, "sentiment-analysis")
+    settings = yaml.safe_load((project / "modelworks.yaml").read_text())
+    settings["engine"] = {"name": "kubernetes", "options": options}
+    (project / "modelworks.yaml").write_text(yaml.safe_dump(settings))
+    outcome = modelworks("run", "--json")
+    assert outcome["ran"] == ["prepare", "train", "export", "optimize", "evaluate", "gate", "release"]
+    assert outcome["passed"] is True
+    assert "champion" in (project / "modelworks.lock").read_text()
+    jobs = cluster.read("jobs", f"--namespace={namespace}")["items"]
+    assert sorted(job["metadata"]["name"].split("-")[1] for job in jobs) == sorted(outcome["ran"])
+    assert modelworks("run", "--json")["ran"] == []
+
+
+# Forms that are checked without pods.
+
+
+def exported(project: Path, *targets: str, **options: str) -> Path:
+    (project / "modelworks.yaml").write_text(yaml.safe_dump(SETTINGS))
+    for target in targets:
+        given = [part for key, value in options.items() for part in ("--set", f"{key}={value}")]
+        modelworks("export", target, *given)
+    return project / "deploy"
+
+
+@pytest.mark.parametrize("version", ["1.30", "1.33"])
+def test_older_versions_know_every_field(cluster, project, version):
+    folder = exported(project, "kubernetes") / "kubernetes"
+    rendered = [cluster("kustomize", folder / name) for name in ("base", "canary", "steps", "loop")]
+    (project / "all.yaml").write_text("\n---\n".join(rendered))
+    validate = [environment("kubernetes") / "bin" / "kubernetes-validate", "--strict", "-k", version]
+    done = subprocess.run([*validate, project / "all.yaml"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (project / "wrong.yaml").write_text(rendered[0].replace("maxSurge", "maxSurges"))
+    done = subprocess.run([*validate, project / "wrong.yaml"], capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+
+
+@pytest.fixture(scope="module")
+def definitions(cluster: Cluster) -> None:
+    """The published definitions of KServe and of the Prometheus operator."""
+    cluster("create", "-f", shared("MODELWORKS_KUBERNETES", "kubernetes") / "crds", seconds=300)
+    names = ("servicemonitors.monitoring.coreos.com", "prometheusrules.monitoring.coreos.com",
+             "inferenceservices.serving.kserve.io", "servingruntimes.serving.kserve.io")  # fmt: skip
+    cluster("wait", "--for=condition=Established", "--timeout=120s", *(f"crd/{n}" for n in names), seconds=150)
+
+
+def test_custom_resources_are_valid_by_their_published_definitions(cluster, definitions, project):
+    folder = exported(project, "kubernetes", "kserve")
+    strict = ("apply", "--server-side", "--validate=strict", "--dry-run=server")
+    told = cluster(*strict, "--kustomize", folder / "kubernetes" / "monitoring")
+    assert "servicemonitor" in told
+    assert "prometheusrule" in told
+    exported(project, "kserve", storage="pvc://models/moods", canary="10")
+    for arguments in ({}, {"storage": "pvc://models/moods", "canary": "10"}):
+        folder = exported(project, "kserve", **arguments) / "kserve"
+        told = cluster(*strict, "--filename", folder)
+        assert "inferenceservice" in told
+        assert "servingruntime" in told
+    (folder / "service.yaml").write_text((folder / "service.yaml").read_text().replace("runtime:", "runtim:"))
+    wrong = cluster.run(*strict, "--filename", folder / "service.yaml")
+    assert wrong.returncode
+    assert "runtim" in wrong.stderr
+
+
+def test_the_chart_installs_upgrades_and_rolls_back(cluster, images, bundles, namespace, project, tmp_path):
+    chart = exported(project, "helm") / "helm"
+    tool = program("helm", shared_tools(tmp_path))
+    tags = {name: open_manifest(bundle).id[:12] for name, bundle in bundles.items()}
+
+    def helm(*words: str | Path) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [tool, *map(str, words)], capture_output=True, text=True, env=cluster.env, timeout=400, check=False
+        )
+
+    def install(name: str, *words: str) -> subprocess.CompletedProcess[str]:
+        values = f"image.pullPolicy=Never,resources.cpu=20m,image.repository=moods,image.tag={tags[name]}"
+        return helm("upgrade", "--install", "mine", chart, "--namespace", namespace, "--set", values, "--wait", *words)
+
+    lint = helm("lint", "--strict", chart)
+    assert lint.returncode == 0, lint.stdout
+    assert helm("template", chart, "--set", "imag=typo").returncode
+    for name in ("one", "two"):
+        done = install(name, "--timeout", "240s")
+        assert done.returncode == 0, done.stderr
+    host = cluster.address(namespace, "mine")
+    within(60, lambda: set(answering(host, 10)) == only(bundles["two"]))
+    assert install("bad", "--timeout", "15s").returncode
+    assert set(answering(host, 10)) == only(bundles["two"])
+    done = helm("rollback", "mine", "1", "--namespace", namespace, "--wait", "--timeout", "240s")
+    assert done.returncode == 0, done.stderr
+    within(60, lambda: set(answering(host, 10)) == only(bundles["one"]))
+
+
+def shared_tools(folder: Path) -> Path:
+    (folder / "tools").mkdir()
+    return folder / "tools"
