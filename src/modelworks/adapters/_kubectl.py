@@ -32,13 +32,15 @@ class Kubectl:
         self._namespace = str(options["namespace"])
 
     def __call__(self, *words: str, stdin: str = "", seconds: float = 60, allowed: tuple[int, ...] = (0,)) -> str:
-        """What it printed; a StepError that says why where it ends with another code. Tried thrice while nothing
-        answers."""
+        """What it printed; a StepError that says why where it ends with a code that is not allowed, or with one but
+        without a word because nothing answers or lets us in. Tried thrice while nothing answers."""
         for pause in (1.0, 3.0, None):
             done = self._run(words, stdin, seconds)
-            if done.returncode in allowed:
+            silent = done.returncode != 0 and not done.stdout.strip()
+            away = silent and _AWAY.search(done.stderr)
+            if done.returncode in allowed and not away and not (silent and _DENIED.search(done.stderr)):
                 return done.stdout
-            if pause is None or not _AWAY.search(done.stderr):
+            if pause is None or not away:
                 break
             time.sleep(pause)
         raise self._error(words, done.stderr.strip()[-1500:])
@@ -46,7 +48,10 @@ class Kubectl:
     def read(self, *words: str) -> Any:
         """`kubectl get` as plain data; None where the named object is absent."""
         text = self("get", *words, "--ignore-not-found", "--output=json")
-        return json.loads(text) if text.strip() else None
+        try:
+            return json.loads(text) if text.strip() else None
+        except json.JSONDecodeError as error:
+            raise StepError(f"kubectl get {words[0]} gave what is not JSON", where=words[0], seen=text[:300]) from error
 
     def namespace(self) -> str:
         words = ("config", "view", "--minify", "--output=jsonpath={..namespace}")
@@ -58,8 +63,9 @@ class Kubectl:
         try:
             version = json.loads(self("version", "--output=json", "--request-timeout=5s", seconds=20))
             may = [self._may(verb) for verb in ("patch deployments.apps", "create jobs.batch")]
-        except StepError as error:
-            return Finding(name, "fault", f"{error.message}: {error.seen}"[:300], error.hint)
+        except (StepError, ValueError) as error:
+            seen = f"{error.message}: {error.seen}" if isinstance(error, StepError) else f"not Kubernetes: {error}"
+            return Finding(name, "fault", seen[:300], getattr(error, "hint", ""))
         if not all(may):
             return Finding(name, "fault", "we may not change Deployments and Jobs there", "kubectl auth can-i --list")
         return Finding(name, "ok", version["serverVersion"]["gitVersion"])

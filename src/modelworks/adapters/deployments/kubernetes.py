@@ -81,11 +81,11 @@ class _Objects:
         found = next((f.text for f in situation.files if f.path.endswith("base/deployment.yaml")), "")
         self._name = re.search(r"^  name: (\S+)$", found, re.MULTILINE)[1]  # type: ignore[index]
         self.canary = f"{self._name}-canary"
-        self._weight = _weight(self._options["canary"])
+        self._weight, self._wait = _weight(self._options["canary"]), _seconds(self._options["wait"])
 
     def rollout(self) -> _Rollout:
         name = self.canary if self._weight else self._name
-        return _Rollout(self.kubectl, name, _seconds(self._options["wait"]), self._situation)
+        return _Rollout(self.kubectl, name, self._wait, self._situation)
 
     def ends_canary(self) -> bool:
         """Whether there is a canary that a full rollout ends."""
