@@ -64,6 +64,62 @@ spec:
 <<storage>>"""
 
 
+_MODEL = '''\
+"""A bundle in KServe's own server, to put transformers or loggers around it: python model.py --bundle FOLDER
+
+Needs `pip install kserve modelworks`. The runtime beside this file needs neither: our server speaks V2 itself."""
+
+import argparse
+import uuid
+
+import kserve
+import msgspec
+from kserve.errors import InvalidInput
+
+from modelworks import kinds
+from modelworks.bundle import Predictor
+from modelworks.core.errors import ModelworksError
+from modelworks.kinds.base import named
+
+
+class Bundle(kserve.Model):
+    """One BYTES tensor named after the bundle's kind (pictures as base64); gives `prediction`, JSON."""
+
+    def __init__(self, name, folder):
+        super().__init__(name)
+        self.folder = folder
+
+    def load(self):
+        self.predictor = Predictor.open(self.folder)
+        self.ready = True
+        return self.ready
+
+    def predict(self, payload, headers=None, response_headers=None):
+        kind = named(self.predictor.manifest.input)
+        field = msgspec.structs.fields(kind)[0].encode_name
+        tensors = {tensor.name: tensor for tensor in payload.inputs}
+        if set(tensors) != {kind.name} or tensors[kind.name].datatype != "BYTES":
+            raise InvalidInput(f"one tensor {kind.name} of BYTES is asked for, not {sorted(tensors)}")
+        given = (item.decode() if isinstance(item, bytes) else item for item in tensors[kind.name].data)
+        try:
+            predictions = self.predictor.predict([msgspec.convert({field: item}, kind) for item in given])
+        except (ModelworksError, msgspec.ValidationError) as error:
+            raise InvalidInput(str(error)) from error
+        texts = [kinds.encode(prediction).decode() for prediction in predictions]
+        output = kserve.InferOutput(name="prediction", shape=[len(texts)], datatype="BYTES", data=texts)
+        return kserve.InferResponse(payload.id or str(uuid.uuid4()), self.name, [output])
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(parents=[kserve.model_server.parser])
+    parser.add_argument("--bundle", default="/mnt/models")
+    given = parser.parse_args()
+    model = Bundle("<<name>>", given.bundle)
+    model.load()
+    kserve.ModelServer().start([model])
+'''
+
+
 def _files(facts: Facts) -> tuple[File, ...]:
     own, given = objects.values(facts), facts.options
     if given["canary"] and not given["canary"].isdecimal():
@@ -79,6 +135,7 @@ def _files(facts: Facts) -> tuple[File, ...]:
     return (
         File(path="deploy/kserve/runtime.yaml", text=top + fill(_RUNTIME, **plain)),
         File(path="deploy/kserve/service.yaml", text=top + fill(_SERVICE, **plain)),
+        File(path="deploy/kserve/model.py", text=top + fill(_MODEL, **plain)),
     )
 
 
