@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import re
 
+from modelworks.adapters.targets._text import label
 from modelworks.contracts.target import Facts
 
 CONTAINER = """\
@@ -164,10 +164,10 @@ spec:
 """
 
 
-def label(name: str) -> str:
-    """A project's name as Kubernetes writes names: small letters, digits and `-`, begun by a letter, at most 50."""
-    found = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
-    return (found if found[:1].isalpha() else f"model-{found}")[:50].strip("-")
+def service(name: str) -> str:
+    """A project's name as a Service may be called: begun by a letter."""
+    found = label(name)
+    return found if found[:1].isalpha() else f"model-{found}".strip("-")
 
 
 def values(facts: Facts) -> dict[str, str]:
@@ -175,7 +175,7 @@ def values(facts: Facts) -> dict[str, str]:
     given = facts.settings.get("serve", {})
     serve = {**given, "host": "0.0.0.0", "port": 8080, "records": False}  # noqa: S104 (inside of a pod)
     return {
-        "name": label(facts.name),
+        "name": service(facts.name),
         "serve": json.dumps(serve, sort_keys=True),
         "grace": f"{given.get('deadline', 10.0) + 15:.0f}",
     }

@@ -6,9 +6,8 @@ import textwrap
 
 from modelworks.adapters.targets import _kubernetes as objects
 from modelworks.adapters.targets._prometheus_rules import RULES
-from modelworks.adapters.targets._text import fill, head
+from modelworks.adapters.targets._text import claim, fill, head, number
 from modelworks.contracts.target import Facts, File, Target
-from modelworks.core.errors import ConfigError
 
 _BASE = """\
 apiVersion: kustomize.config.k8s.io/v1beta1
@@ -144,13 +143,11 @@ spec:
 
 
 def _files(facts: Facts) -> tuple[File, ...]:
-    for option in ("least", "most", "queue"):
-        if not facts.options[option].isdecimal() or not int(facts.options[option]):
-            raise ConfigError("not a number", where=f"--set {option}", seen=facts.options[option], allowed="1, 2, …")
-    base = {**facts.options, **objects.values(facts)}
+    counts = {option: number(facts, option) for option in ("least", "most", "queue")}
+    base = {**facts.options, **counts, **objects.values(facts)}
     name = base["name"]
     base["image"] = facts.options["image"] or f"{name}:latest"
-    base["claim"] = facts.options["claim"] or name
+    base["claim"] = claim(facts)
     base["training"] = facts.options["training"] or f"{name}-train:latest"
     stable = {**base, "deployment": name, "track": "stable", "replicas": ""}
     canary = {**base, "deployment": f"{name}-canary", "track": "canary", "replicas": "  replicas: 1\n"}
