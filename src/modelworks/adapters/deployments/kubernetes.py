@@ -9,26 +9,20 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from modelworks.adapters._kubectl import OPTIONS, Kubectl
+from modelworks.adapters.deployments._rollout import Rollout
 from modelworks.contracts.check import Finding
 from modelworks.contracts.deployment import Change, Situation
-from modelworks.core.errors import ConfigError, ModelworksError, StepError
+from modelworks.core.errors import ConfigError, ModelworksError
 
 FOLDER = "deploy/kubernetes"
 APPLY = ("--server-side", "--force-conflicts", "--field-manager=modelworks")
 BUNDLE = "modelworks/bundle"
 """Annotation of the pods: the id of the bundle that they serve."""
-_HOPELESS = {
-    "CrashLoopBackOff", "ErrImageNeverPull", "ImagePullBackOff", "InvalidImageName", "CreateContainerConfigError",
-    "CreateContainerError", "RunContainerError",
-}  # fmt: skip
-"""Reasons to wait no longer for a pod."""
 
 
 class Kubernetes:
@@ -83,9 +77,9 @@ class _Objects:
         self.canary = f"{self._name}-canary"
         self._weight, self._wait = _weight(self._options["canary"]), _seconds(self._options["wait"])
 
-    def rollout(self) -> _Rollout:
+    def rollout(self) -> Rollout:
         name = self.canary if self._weight else self._name
-        return _Rollout(self.kubectl, name, self._wait, self._situation)
+        return Rollout(self.kubectl, name, self._wait, self._situation)
 
     def ends_canary(self) -> bool:
         """Whether there is a canary that a full rollout ends."""
@@ -153,84 +147,6 @@ class _Objects:
         if stable is None:
             raise ConfigError("a canary needs something to stand beside", where=self._name, hint="deploy without it")
         return max(1, round(int(stable["spec"]["replicas"]) * self._weight / (100 - self._weight)))
-
-
-@dataclass(frozen=True)
-class _Rollout:
-    """The pods of one Deployment on their way."""
-
-    kubectl: Kubectl
-    name: str
-    seconds: float
-    situation: Situation
-
-    def stands(self) -> str:
-        """The ReplicaSet of what is wanted now; empty where there is no Deployment."""
-        deployment = self.kubectl.read("deployment", self.name)
-        return str(self._newest(deployment)["metadata"]["name"]) if deployment else ""
-
-    def back_to(self, replicaset: str) -> None:
-        found = self.kubectl.read("replicaset", replicaset)
-        if found is None:
-            hint = "deploy the bundle itself: modelworks deploy kubernetes --bundle ID"
-            raise StepError("the cluster no longer knows what stood before", where=replicaset, hint=hint)
-        number = found["metadata"]["annotations"]["deployment.kubernetes.io/revision"]
-        self.kubectl("rollout", "undo", f"deployment/{self.name}", f"--to-revision={number}")
-
-    def wait(self) -> None:
-        """Until every wanted pod is new and answers, and no old one is left that is not already leaving."""
-        end = time.monotonic() + self.seconds
-        told = ""
-        while True:
-            deployment = self.kubectl.read("deployment", self.name)
-            state, wanted = deployment.get("status", {}), deployment["spec"]["replicas"]
-            new, ready = state.get("updatedReplicas", 0), state.get("availableReplicas", 0)
-            seen = state.get("observedGeneration", 0) >= deployment["metadata"]["generation"]
-            if seen and new == wanted == ready == state.get("replicas", 0):
-                return
-            if (words := f"{new} of {wanted} pods are new, {ready} answer") != told and seen:
-                self.situation.say(told := words)
-            if seen and (trouble := self._trouble(deployment)):
-                raise self._stalled(trouble)
-            if time.monotonic() > end:
-                raise self._stalled((f"it is not through after {self.seconds:.0f} s: {told}", ""))
-            time.sleep(1)
-
-    def _newest(self, deployment: Mapping[str, Any]) -> Any:
-        labels = deployment["spec"]["selector"]["matchLabels"].items()
-        found = self.kubectl.read("replicasets", f"--selector={','.join(f'{k}={v}' for k, v in labels)}")["items"]
-        revision = "deployment.kubernetes.io/revision"
-        return max(found, key=lambda one: int(one["metadata"].get("annotations", {}).get(revision, 0)))
-
-    def _trouble(self, deployment: Mapping[str, Any]) -> tuple[str, str] | None:
-        """Why waiting is of no use, and the pod that shows it."""
-        for condition in deployment["status"].get("conditions", ()):
-            if condition["type"] in ("Progressing", "ReplicaFailure") and condition["reason"] in (
-                "ProgressDeadlineExceeded", "FailedCreate",
-            ):  # fmt: skip
-                return condition["message"], ""
-        template = self._newest(deployment)["metadata"]["labels"]["pod-template-hash"]
-        for pod in self.kubectl.read("pods", f"--selector=pod-template-hash={template}")["items"]:
-            for container in pod["status"].get("containerStatuses", ()):
-                waiting = container["state"].get("waiting", {})
-                if waiting.get("reason") in _HOPELESS:
-                    return f"{waiting['reason']}: {waiting.get('message', '')}", pod["metadata"]["name"]
-        return None
-
-    def _stalled(self, trouble: tuple[str, str]) -> StepError:
-        words, pod = trouble
-        seen = self._log(pod) if pod else ""
-        return StepError(
-            f"the rollout of {self.name} stalls; the old pods answer", where=f"pod {pod}" if pod else self.name,
-            seen=f"{words}\n{seen}".strip()[-1500:], hint="modelworks bundle verify; kubectl get events",
-        )  # fmt: skip
-
-    def _log(self, pod: str) -> str:
-        """The end of what the pod said before it last ended."""
-        for words in (("--previous",), ()):
-            if text := self.kubectl("logs", pod, "--tail=20", *words, allowed=(0, 1)).strip():
-                return text
-        return ""
 
 
 def _changes(diff: str) -> tuple[Change, ...]:
