@@ -118,7 +118,9 @@ def test_one_process_that_dies_ends_all_in_words(tmp_path):
 
 def children(rank: int) -> list[int]:
     """Processes of ours that train as a rank."""
-    listed = subprocess.run(["ps", "-o", "pid=,args=", "--ppid", str(os.getpid())], capture_output=True, text=True)
+    listed = subprocess.run(
+        ["ps", "-ww", "-o", "pid=,args=", "--ppid", str(os.getpid())], capture_output=True, text=True
+    )
     rows = [line.split() for line in listed.stdout.splitlines()]
     return [int(row[0]) for row in rows if "modelworks.stages.learn.worker" in row and row[-1] == str(rank)]
 
