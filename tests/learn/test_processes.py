@@ -84,9 +84,10 @@ def test_two_processes_give_the_loss_of_one(alone, tmp_path, shard):
         pytest.skip("its optimizer (Muon) takes whole matrices")
     facts, ours = train(tmp_path, task, {**options, "processes": 2, "shard": shard}, kind)
     assert len(curve) > 5
-    assert curve[0] - curve[-1] > 0.01, "nothing was learnt that could be compared"
+    moved = np.ptp(curve)  # little, for a tiny network that cannot tell its texts apart: then batches alone differ
+    assert moved > 5e-4, "nothing moved that could be compared"
     assert ours.shape == curve.shape
-    assert np.abs(ours - curve).max() < 2e-4
+    assert np.abs(ours - curve).max() < min(2e-4, 0.05 * moved)
     inputs = {"dataset": tmp_path / "data", "checkpoint": tmp_path / "checkpoint"}
     learn.export(work(tmp_path, "bundle", inputs, {"task": task, "name": "two"}))
     examples = [example.input for example in Dataset.open(tmp_path / "data").examples("dev")]
@@ -126,10 +127,11 @@ def children(rank: int) -> list[int]:
 
 
 def test_a_fault_of_one_process_is_told_in_its_words(tmp_path):
-    task, more = CASES["compact"]
-    options = known(task, "compact", {**STILL, **more, "learning_rate": 1e30, "clip": 1e30, "epochs": 50})
+    task, more = CASES["pretrained"]
+    wild = {"learning_rate": 1e30, "head_learning_rate": 1e30, "clip": 1e30, "epochs": 50}
+    options = known(task, "pretrained", {**STILL, **more, **wild})
     with pytest.raises(StepError, match="not a number"):
-        train(tmp_path, task, {**options, "processes": 2})
+        train(tmp_path, task, {**options, "processes": 2}, "pretrained")
 
 
 @pytest.mark.parametrize("option", [{"precision": "bfloat16"}, {"compile": True}])
