@@ -37,6 +37,10 @@ COMMANDS = {
 """Name -> one line, in the order they are listed (a test holds each equal to the command's own help)."""
 
 
+CRASHED = 70
+"""Exit code of a fault of the program itself (EX_SOFTWARE): 1 is a gate that says no, and engines tell them apart."""
+
+
 class Lazy(click.Group):
     """A group that imports a command's file when it is called."""
 
@@ -83,7 +87,10 @@ def main(arguments: list[str] | None = None) -> None:
         from modelworks.core.errors import ModelworksError
 
         if not isinstance(error, ModelworksError):
-            raise
+            import traceback
+
+            traceback.print_exc()
+            sys.exit(CRASHED)
         _fail(error, arguments if arguments is not None else sys.argv[1:])
     sys.exit(result if isinstance(result, int) else 0)
 
