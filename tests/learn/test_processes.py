@@ -30,7 +30,14 @@ CASES = {
     "compact": ("text-generation", {"epochs": 4, "layers": 2, "width": 32, "heads": 2, "learning_rate": 0.003}),
     "pretrained": (
         "sentiment-analysis",
-        {"epochs": 3, "learning_rate": 0.002, "dropout": 0.0, "head_dropout": 0.0, "hide": 0.0},
+        {
+            "epochs": 6,
+            "learning_rate": 0.01,
+            "head_learning_rate": 0.05,
+            "dropout": 0.0,
+            "head_dropout": 0.0,
+            "hide": 0.0,
+        },
     ),
 }
 """Networks without chance: what one process drops, two would not."""
