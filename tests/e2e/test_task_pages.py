@@ -32,8 +32,12 @@ def test_every_page_has_a_tutorial_that_is_run() -> None:
     assert all("```sh\n" in (PAGES / f"{name}.md").read_text("utf-8") for name in SAID)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", SAID)
+LONG = ("retrieval", "text-generation", "translation")
+"""Pages whose commands take minutes each: `make test-systems` runs them."""
+PARAMETERS = [pytest.param(name, marks=pytest.mark.systems if name in LONG else pytest.mark.slow) for name in SAID]
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
 def test_the_commands_of_a_page(name: str, tmp_path: Path) -> None:
     for folder in ("examples", "docs"):
         shutil.copytree(ROOT / folder, tmp_path / folder)
