@@ -20,7 +20,7 @@ from modelworks.contracts.program import Call, Program
 from modelworks.contracts.task import Task
 from modelworks.core.errors import ConfigError
 from modelworks.kinds import Kind
-from modelworks.stages.learn import base
+from modelworks.stages.learn import base, image_body
 from modelworks.stages.learn.adapting import Inlet
 
 TOKENIZER = Resource(name="tokenizer", file="resources/tokenizer.json", type="tokenizer")
@@ -192,18 +192,7 @@ def _picture_body(ports: Sequence[Port], reading: Reading) -> Body:
             "the model's file does not say how large its pictures are", where="--set", hint="--set size=224"
         )
     height, width = (fixed * 2)[:2] if fixed else (reading.size, reading.size)
-    params = {"height": height, "width": width, "interpolation": reading.interpolation}
-    return Body(
-        shape="image",
-        before=(
-            Call(op="image.decode.v1", inputs=("image",), outputs=("decoded",)),
-            Call(op="image.resize.v1", inputs=("decoded",), outputs=("resized",), params=params),
-        ),
-        after=(
-            Call(op="batch.stack.v1", inputs=("resized",), outputs=("pixels",)),
-            Call(graph="model", inputs=("pixels",), outputs=("logits",)),
-        ),
-    )
+    return image_body.body(height, width, reading.interpolation)
 
 
 def _matched(ports: list[str], names: list[str]) -> list[str]:

@@ -11,11 +11,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from modelworks.contracts.body import Body
 from modelworks.contracts.family import Batcher, Front, Graph, Recipe, Source
-from modelworks.contracts.program import Call
 from modelworks.kinds import Example
-from modelworks.stages.learn import base, pictures, pretrained
+from modelworks.stages.learn import base, image_body, pictures, pretrained
 from modelworks.stages.learn.networks import lite0, residual, vision
 from modelworks.stages.learn.networks.head import HeadedNetwork, fit_linear
 
@@ -88,7 +86,8 @@ class ImageFamily(base.Base):
     def prepare(self, examples: Iterable[Example], source: Source, options: Any, folder: Path) -> Front:
         facts = _facts(source)
         base.write_json(folder / "network.json", facts)
-        return Front(body=_body(options.size or facts["size"]))
+        size = options.size or facts["size"]
+        return Front(body=image_body.body(size, size))
 
     def build(self, front: Front, classes: Sequence[str], options: Any, folder: Path) -> nn.Module:
         facts = base.read_json(folder / "network.json")
@@ -161,21 +160,6 @@ def _facts(source: Source) -> dict[str, Any]:
     mean, std = shown.get("image_mean", [0.485, 0.456, 0.406]), shown.get("image_std", [0.229, 0.224, 0.225])
     size = int(config.get("image_size") or 224)
     return {"kind": "vision", "config": config, "mean": mean, "std": std, "size": size}
-
-
-def _body(size: int) -> Body:
-    params = {"height": size, "width": size, "interpolation": "cubic"}
-    return Body(
-        shape="image",
-        before=(
-            Call(op="image.decode.v1", inputs=("image",), outputs=("decoded",)),
-            Call(op="image.resize.v1", inputs=("decoded",), outputs=("resized",), params=params),
-        ),
-        after=(
-            Call(op="batch.stack.v1", inputs=("resized",), outputs=("pixels",)),
-            Call(graph="model", inputs=("pixels",), outputs=("logits",)),
-        ),
-    )
 
 
 FAMILY = ImageFamily()

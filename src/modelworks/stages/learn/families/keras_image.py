@@ -9,11 +9,9 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
-from modelworks.contracts.body import Body
 from modelworks.contracts.family import Front, Recipe, Source
-from modelworks.contracts.program import Call
 from modelworks.kinds import Example
-from modelworks.stages.learn import base
+from modelworks.stages.learn import base, image_body
 from modelworks.stages.learn.keras_family import KerasFamily
 
 
@@ -41,28 +39,13 @@ class KerasImage(KerasFamily):
 
     def prepare(self, examples: Iterable[Example], source: Source, options: Any, folder: Path) -> Front:
         self.refuse(source)
-        return Front(body=_body(options.size))
+        return Front(body=image_body.body(options.size, options.size))
 
     def facts(self, front: Front, folder: Path) -> dict[str, Any]:
         return {"size": front.body.before[1].params["height"]}
 
     def collate(self, rows: base.Rows, front: Front) -> dict[str, torch.Tensor]:
         return dict(self.labelled(rows, np.stack([row["resized"] for row in rows])))
-
-
-def _body(size: int) -> Body:
-    params = {"height": size, "width": size, "interpolation": "cubic"}
-    return Body(
-        shape="image",
-        before=(
-            Call(op="image.decode.v1", inputs=("image",), outputs=("decoded",)),
-            Call(op="image.resize.v1", inputs=("decoded",), outputs=("resized",), params=params),
-        ),
-        after=(
-            Call(op="batch.stack.v1", inputs=("resized",), outputs=("pixels",)),
-            Call(graph="model", inputs=("pixels",), outputs=("logits",)),
-        ),
-    )
 
 
 FAMILY = KerasImage()
