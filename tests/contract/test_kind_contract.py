@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -78,6 +79,17 @@ def test_the_kinds_of_a_task_fit(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", TASKS)
+def test_labels_can_be_counted(name: str) -> None:
+    """A counter takes a mapping for counts, so labels never come as one."""
+    for example in tasks.find(name).example():
+        if example.target is not None:
+            counts = Counter[str]()
+            for _ in range(2):
+                counts.update(example.target.labels())
+            assert all(isinstance(label, str) and amount >= 2 for label, amount in counts.items())
+
+
+@pytest.mark.parametrize("name", TASKS)
 def test_values_come_back_from_their_fields(name: str) -> None:
     """A row of a table holds the fields of the input and the target side by side."""
     if not tasks.find(name).learnt:
@@ -135,8 +147,8 @@ FILES = (
         "training", "exporting", "fit", "loop", "judge", "rows", "tune", "setting", "checkpoint", "parity", "state",
     )),
 )  # fmt: skip
-LEAVES = ("bundle/encoder.py", "bundle/indexing.py", "starters/chat.py")
-"""Of those rooms, what is about one kind by its purpose: collections hold documents, a builder makes one starter."""
+LEAVES = ("bundle/encoder.py", "bundle/indexing.py", "bundle/from_gguf.py")
+"""Of those rooms, what is about one kind by its purpose: collections hold documents, a GGUF file continues prompts."""
 CONCRETE = {cls.__name__ for cls in KINDS.values()}
 
 

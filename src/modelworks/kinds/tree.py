@@ -88,9 +88,8 @@ class Tree(Kind, frozen=True):
             end = sentence.end
 
     def labels(self) -> Iterable[str]:
-        return dict.fromkeys(
-            f"{layer}={getattr(word, layer)}" for s in self.sentences for word in s.words for layer in LAYERS
-        )
+        found = (f"{layer}={getattr(word, layer)}" for s in self.sentences for word in s.words for layer in LAYERS)
+        return tuple(dict.fromkeys(found))
 
     def size(self) -> int:
         return sum(len(token.words) for sentence in self.sentences for token in sentence.tokens)
