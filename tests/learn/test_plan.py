@@ -93,3 +93,12 @@ def test_batches_hold_like_lengths():
     plan = plans.Plan(steps=100, epoch_steps=100, every=1, threads=1, fast=False, seed=0)
     padded = sum(lengths[batch].max() * len(batch) for batch in plans.batches(lengths, 32, plan))
     assert padded < 1.1 * lengths.sum()
+
+
+def test_a_busy_machine_is_told_by_the_share_of_a_core():
+    def pace(share: float) -> plans.Pace:
+        return plans.Pace(threads=2, fast=False, seconds=0.1, share=share)
+
+    assert plans.starved([pace(1.9), pace(0.9)]) is None
+    assert plans.starved([pace(0.4), pace(0.9)]) is None
+    assert plans.starved([pace(0.4), pace(0.3)]) == 0.4

@@ -21,13 +21,12 @@ from torch import nn
 
 from modelworks.contracts.family import Recipe
 from modelworks.core.files import write_bytes
+from modelworks.stages.learn import pacing
 from modelworks.stages.learn import plan as plans
-from modelworks.stages.learn.loop import SHARE, Batches, Loop, Watch, bfloat16, last, loss_of
+from modelworks.stages.learn.loop import Batches, Loop, Watch, last
 from modelworks.stages.learn.setting import Setting
 from modelworks.stages.learn.state import Average, State, copy, read, write
 
-_TRIALS = 4
-"""Steps that are timed before the plan is made."""
 _STRIDE = 7919
 """Between the seeds of the runs of a soup."""
 _RESERVE = 0.04
@@ -177,7 +176,7 @@ def _decided(setting: Setting, options: Recipe, module: nn.Module, deadline: flo
     began = time.monotonic()
     setting.judge.score(module)
     scoring = time.monotonic() - began
-    pace = plans.quickest(_paces(setting, options))
+    pace = pacing.measured(setting, options, _threads(setting, options))
     left = deadline - time.monotonic()
     plan = plans.decide(
         options, len(setting.rows), setting.seed, seconds=left * (1 - _RESERVE), pace=pace, score_seconds=scoring
@@ -188,58 +187,12 @@ def _decided(setting: Setting, options: Recipe, module: nn.Module, deadline: flo
     return plan
 
 
-def _paces(setting: Setting, options: Recipe) -> list[plans.Pace]:
-    """Seconds of a training step, on a network of its own, with all threads and with one, and for convolutions in
-    bfloat16 and without.
-
-    What is best cannot be known beforehand: oneDNN's threads wait for each other in a spin, so that on a core shared
-    with another process two threads took eight times as long as one."""
-    module = setting.network(options).to(_device()).train()
-    fast = bfloat16(options)
-    either = options.precision == "auto" and any(isinstance(part, nn.Conv2d) for part in module.modules())
-    most = _threads(setting, options)
-    counts = (most,) if options.threads or most == 1 else (most, 1)
-    ways = [(threads, kind) for kind in ((True, False) if fast and either else (fast,)) for threads in counts]
-    epoch = max(1, len(setting.rows) // options.batch_size)
-    trial = plans.Plan(steps=epoch, epoch_steps=epoch, every=epoch, threads=most, fast=fast, seed=setting.seed)
-    data = Batches(setting, options, trial)
-    steps = data.typical(_TRIALS)
-    measured = [
-        plans.Pace(
-            threads=threads, fast=kind, seconds=_time_steps(setting, options, module, data, steps, threads, kind)
-        )
-        for threads, kind in ways
-    ]
-    torch.set_num_threads(most)
-    return measured
-
-
-def _time_steps(
-    setting: Setting, options: Recipe, module: nn.Module, data: Batches, steps: Sequence[int], threads: int, fast: bool
-) -> float:
-    """Mean seconds of some steps, each when it comes again: kernels are made for a length when it is first met (an LSTM
-    step took 0.45 s then, 0.28 s later, and the plan had half the steps that the budget allowed)."""
-    torch.set_num_threads(threads)
-    optimizer = setting.family.optimizer([g for g in setting.family.groups(module, options) if g["params"]])
-    device = _device()
-    times = []
-    for step in steps:
-        for _ in range(2):
-            began = time.monotonic()
-            batch = {name: value.to(device) for name, value in data[step].items() if name != SHARE}
-            loss_of(module, batch, setting.family, options, fast).backward()
-            optimizer.step()
-            optimizer.zero_grad()
-        times.append(time.monotonic() - began)
-    return float(np.mean(times))
-
-
 def _train(
     setting: Setting, options: Recipe, plan: plans.Plan, module: nn.Module, first: Fitted | None, deadline: float,
     scratch: Path,
 ) -> Fitted:  # fmt: skip
     data = Batches(setting, options, plan)
-    module.to(_device())
+    module.to(pacing.device())
     ranks = setting.ranks
     ranks.spread(module)
     trained = ranks.sharded(copy_module(module)) if options.shard == "full" else module
@@ -301,10 +254,6 @@ def balanced(counts: np.ndarray) -> torch.Tensor:
 def _threads(setting: Setting, options: Recipe) -> int:
     """Processor threads of one process."""
     return max(1, plans.threads(options) // setting.ranks.size)
-
-
-def _device() -> torch.device:
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 @contextmanager

@@ -23,6 +23,8 @@ _CAUTION = 0.97
 """Share of the time left that is planned with."""
 _ROOM = 3
 """So many times more steps are kept ready than seemed to fit, in case the machine was only busy when it was timed."""
+_ENOUGH = 0.75
+"""Share of a core below which the budget is spent on waiting for others rather than on steps."""
 _GROWTH, _EARLY = 1.1, 0.6
 """A plan grows by a tenth or more, and only while the learning rate has most of its way before it."""
 
@@ -58,12 +60,20 @@ class Pace(Struct, frozen=True, kw_only=True):
     fast: bool
     seconds: float
     """Of one step."""
+    share: float = 1.0
+    """Processor seconds for each of them: about the number of threads, less when others keep the cores busy."""
 
 
 def quickest(paces: Sequence[Pace]) -> Pace:
     """The first of the given ways, unless another is clearly quicker: a tenth may be chance."""
     best = min(paces, key=lambda pace: pace.seconds)
     return best if best.seconds < 0.9 * paces[0].seconds else paces[0]
+
+
+def starved(paces: Sequence[Pace]) -> float | None:
+    """The share of one core that training gets, where even the best way does not get most of it."""
+    share = max(pace.share for pace in paces)
+    return share if share < _ENOUGH else None
 
 
 def decide(recipe: Recipe, examples: int, seed: int, *, seconds: float, pace: Pace, score_seconds: float) -> Plan:
