@@ -127,3 +127,6 @@ def test_the_doctor_is_told_in_seconds(project: Path) -> None:
     assert (found.what, found.state) == (f"registry {uri}", "fault")
     assert "credentials" in found.seen
     assert REGISTRY.check(f"sqlite:///{project / 'registry.db'}").state == "ok"
+    assert not (project / "registry.db").exists(), "to ask is not to make"
+    (project / "broken.db").write_bytes(b"no database at all" * 100)
+    assert REGISTRY.check(f"sqlite:///{project / 'broken.db'}").state == "fault"

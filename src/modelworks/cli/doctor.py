@@ -55,18 +55,14 @@ def _machine() -> list[dict[str, str]]:
 
 
 def _packages() -> list[dict[str, str]]:
-    found = []
+    found, distributions = [], importlib.metadata.packages_distributions()  # a second's work: asked for once
     for package, extra in EXTRAS.items():
         if importlib.util.find_spec(package) is None:
             found.append(_check(package, "note", "not installed", f"pip install 'modelworks[{extra}]' if you need it"))
         else:
-            found.append(_check(package, "ok", _version(package)))
+            (name, *_) = distributions.get(package, [package])
+            found.append(_check(package, "ok", importlib.metadata.version(name)))
     return found
-
-
-def _version(package: str) -> str:
-    names = importlib.metadata.packages_distributions().get(package, [package])
-    return importlib.metadata.version(names[0])
 
 
 def _systems(folder: Path, settings: Any) -> list[dict[str, str]]:

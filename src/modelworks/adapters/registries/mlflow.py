@@ -75,6 +75,8 @@ class MLflow:
 
     def check(self, uri: str) -> Finding:
         what = f"registry {shown(uri)}"
+        if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).exists():
+            return Finding(what, "ok", "made with the first release")
         try:
             with calls(uri, patient=False) as client:
                 client.search_registered_models(max_results=1)
