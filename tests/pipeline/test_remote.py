@@ -58,7 +58,7 @@ def test_a_lost_upload_costs_no_work(tmp_path: Path) -> None:
     broken = Store(project / ".modelworks" / "store", Remote(Failing(tmp_path / "shared", 4)), "m")
     with pytest.raises(StoreError, match="the wire dropped"):
         run(project, diamond(), store=broken)
-    assert run(project, diamond(), store=Store(broken.root, Remote(Folder(tmp_path / "shared")), "m")) == [
+    assert run(project, diamond(), store=Store(broken.root, Remote(Folder((tmp_path / "shared").as_uri())), "m")) == [
         "b", "c", "d",
     ]  # fmt: skip
     two, other = machine(tmp_path / "two", tmp_path / "shared")
@@ -89,7 +89,7 @@ def test_altered_bytes_are_refused(tmp_path: Path, damage) -> None:
     folder = tmp_path / "artifact"
     folder.mkdir()
     (folder / "a").write_bytes(b"true bytes")
-    objects = Folder(tmp_path / "shared")
+    objects = Folder((tmp_path / "shared").as_uri())
     Remote(objects).push(folder, "train", "k")
     blob = tmp_path / "shared" / next(iter(objects.keys("blobs/")))
     blob.write_bytes(damage(blob.read_bytes()))
@@ -102,7 +102,7 @@ def test_altered_bytes_are_refused(tmp_path: Path, damage) -> None:
     "index", [b"{", b'{"files": {"../out": {"sha256": "ab", "size": 1}}}', b'{"files": {}, "x": 1}']
 )
 def test_a_damaged_or_hostile_index_is_refused(tmp_path: Path, index: bytes) -> None:
-    objects = Folder(tmp_path / "shared")
+    objects = Folder((tmp_path / "shared").as_uri())
     (tmp_path / "i").write_bytes(index)
     objects.put("index/train/k.json", tmp_path / "i")
     with pytest.raises(Exception, match=r"damaged|not contained"):

@@ -12,7 +12,7 @@ class Failing(Folder):
     """Fails at its `fail_at`-th call (from 1), once; a fetch that fails leaves half of its bytes."""
 
     def __init__(self, root: Path, fail_at: int) -> None:
-        super().__init__(root)
+        super().__init__(root.as_uri())
         self.calls, self.fail_at = 0, fail_at
 
     def _count(self) -> None:

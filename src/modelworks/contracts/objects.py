@@ -1,6 +1,6 @@
 """Objects: a store of whole objects by key, on a disk or in a bucket, that machines share.
 
-A leaf `modelworks/adapters/stores/<scheme>.py` sets `STORE` with `open(uri)`; the scheme of the URI names it
+A leaf `modelworks/adapters/stores/<scheme>.py` sets `STORE`, called with a URI whose scheme names the leaf
 (`s3://bucket/prefix`). Credentials come from the system's own environment variables and files, never from the URI;
 what else a system needs stands in the query (`?endpoint=http://127.0.0.1:9000`).
 
@@ -10,7 +10,7 @@ again (a dropped connection, a busy server) a leaf tries again itself, with grow
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -45,14 +45,11 @@ class Objects(Protocol):
         """Whether the place can be read and written."""
 
 
-class Opener(Protocol):
-    """The members of STORE."""
-
-    def open(self, uri: str) -> Objects:
-        """The place a URI names; nothing is asked of the system yet."""
+Opener = Callable[[str], Objects]
+"""STORE: the place a URI names; nothing is asked of the system yet."""
 
 
 def open_objects(uri: str) -> Objects:
     """The place a URI names; a ConfigError with the nearest scheme when there is no such leaf."""
     opener: Opener = registry.leaf(PACKAGE, urlsplit(uri).scheme or "file", "STORE")
-    return opener.open(uri)
+    return opener(uri)

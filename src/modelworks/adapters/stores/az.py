@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from modelworks.adapters.stores._prefixed import Prefixed
 from modelworks.adapters.stores._resume import append, pieces
-from modelworks.contracts.check import Finding
 from modelworks.core.errors import ConfigError, StoreError
 
 BLOCK = 8 << 20
@@ -24,7 +24,7 @@ BLOCK = 8 << 20
 CONNECTION = "AZURE_STORAGE_CONNECTION_STRING"
 
 
-class Container:
+class Container(Prefixed):
     """Objects below a prefix of a container."""
 
     def __init__(self, uri: str) -> None:
@@ -33,7 +33,7 @@ class Container:
         if not parts.netloc or set(query) - {"account"}:
             allowed = "az://container/prefix, az://container/prefix?account=https://…"
             raise ConfigError("not a store's URI", where="store", seen=uri, allowed=allowed)
-        self._uri, self._name, self._prefix = uri, parts.netloc, parts.path.strip("/")
+        super().__init__(uri, parts.netloc, parts.path)
         self._account = query.get("account", "")
         self._open: Any = None
 
@@ -106,23 +106,13 @@ class Container:
     def keys(self, prefix: str) -> Iterator[str]:
         with self._telling(prefix):
             for name in self._client.list_blob_names(name_starts_with=self._path(prefix)):
-                yield name.removeprefix(f"{self._prefix}/" if self._prefix else "")
+                yield self._key(name)
 
     def delete(self, key: str) -> None:
         from azure.core.exceptions import ResourceNotFoundError
 
         with self._telling(key), contextlib.suppress(ResourceNotFoundError):
             self._blob(key).delete_blob()
-
-    def check(self) -> Finding:
-        try:
-            next(self.keys(""), None)
-        except StoreError as error:
-            return Finding(f"store {self._uri}", "fault", error.message, error.hint)
-        return Finding(f"store {self._uri}", "ok", "reachable, may be listed")
-
-    def _path(self, key: str) -> str:
-        return f"{self._prefix}/{key}" if self._prefix else key
 
     def _blob(self, key: str) -> Any:
         return self._client.get_blob_client(self._path(key))
@@ -132,7 +122,7 @@ class Container:
         """Turn what the client raises into a StoreError that says where and what to do."""
         from azure.core.exceptions import AzureError, HttpResponseError
 
-        where = f"az://{self._name}/{self._path(key)}"
+        where = self._where(key)
         try:
             yield
         except HttpResponseError as error:
@@ -143,9 +133,4 @@ class Container:
             raise StoreError(f"the store does not answer: {error}", where=where, hint="then run again") from error
 
 
-class _Opener:
-    def open(self, uri: str) -> Container:
-        return Container(uri)
-
-
-STORE = _Opener()
+STORE = Container

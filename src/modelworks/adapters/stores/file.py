@@ -16,8 +16,8 @@ from modelworks.core.errors import StoreError
 class Folder:
     """Objects as files below a root."""
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
+    def __init__(self, uri: str) -> None:
+        self._root = Path(unquote(urlsplit(uri).path)).absolute()
 
     def put(self, key: str, source: Path) -> None:
         target = self._root / key
@@ -68,9 +68,4 @@ class Folder:
         return Finding(what, "ok", "readable and writable")
 
 
-class _Opener:
-    def open(self, uri: str) -> Folder:
-        return Folder(Path(unquote(urlsplit(uri).path)).absolute())
-
-
-STORE = _Opener()
+STORE = Folder

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from modelworks.adapters.stores._prefixed import Prefixed
 from modelworks.adapters.stores._resume import CHUNK, append
-from modelworks.contracts.check import Finding
 from modelworks.core.errors import ConfigError, StoreError
 
 SECONDS = 60
@@ -22,14 +22,14 @@ PATIENCE = 20
 """Seconds for which the client tries a failed call again."""
 
 
-class Bucket:
+class Bucket(Prefixed):
     """Objects below a prefix of a bucket."""
 
     def __init__(self, uri: str) -> None:
         parts = urlsplit(uri)
         if not parts.netloc or parts.query:
             raise ConfigError("a store's URI names a bucket", where="store", seen=uri, allowed="gs://bucket/prefix")
-        self._uri, self._name, self._prefix = uri, parts.netloc, parts.path.strip("/")
+        super().__init__(uri, parts.netloc, parts.path)
         self._open: Any = None
 
     @property
@@ -66,23 +66,13 @@ class Bucket:
     def keys(self, prefix: str) -> Iterator[str]:
         with self._telling(prefix):
             for blob in self._bucket.client.list_blobs(self._bucket, prefix=self._path(prefix), **_limits()):
-                yield blob.name.removeprefix(f"{self._prefix}/" if self._prefix else "")
+                yield self._key(blob.name)
 
     def delete(self, key: str) -> None:
         from google.api_core.exceptions import NotFound
 
         with self._telling(key), contextlib.suppress(NotFound):
             self._blob(key).delete(**_limits())
-
-    def check(self) -> Finding:
-        try:
-            next(self.keys(""), None)
-        except StoreError as error:
-            return Finding(f"store {self._uri}", "fault", error.message, error.hint)
-        return Finding(f"store {self._uri}", "ok", "reachable, may be listed")
-
-    def _path(self, key: str) -> str:
-        return f"{self._prefix}/{key}" if self._prefix else key
 
     def _blob(self, key: str) -> Any:
         return self._bucket.blob(self._path(key), chunk_size=8 * CHUNK)
@@ -101,7 +91,7 @@ class Bucket:
         from google.auth.exceptions import GoogleAuthError
         from requests.exceptions import RequestException
 
-        where = f"gs://{self._name}/{self._path(key)}"
+        where = self._where(key)
         try:
             yield
         except GoogleAuthError as error:
@@ -120,9 +110,4 @@ def _limits() -> dict[str, Any]:
     return {"timeout": SECONDS, "retry": DEFAULT_RETRY.with_timeout(PATIENCE)}
 
 
-class _Opener:
-    def open(self, uri: str) -> Bucket:
-        return Bucket(uri)
-
-
-STORE = _Opener()
+STORE = Bucket

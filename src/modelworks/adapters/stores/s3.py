@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from modelworks.adapters.stores._prefixed import Prefixed
 from modelworks.adapters.stores._resume import CHUNK, append, pieces
-from modelworks.contracts.check import Finding
 from modelworks.core.errors import ConfigError, StoreError
 
 PART = 16 << 20
@@ -23,7 +23,7 @@ _ABSENT = ("404", "NoSuchKey", "NotFound")
 _TAKEN = ("412", "PreconditionFailed", "409", "ConditionalRequestConflict", "NoSuchUpload")
 
 
-class Bucket:
+class Bucket(Prefixed):
     """Objects below a prefix of a bucket."""
 
     def __init__(self, uri: str) -> None:
@@ -35,7 +35,7 @@ class Bucket:
             )
         if not parts.netloc:
             raise ConfigError("a store's URI names a bucket", where="store", seen=uri, allowed="s3://bucket/prefix")
-        self._uri, self._bucket, self._prefix = uri, parts.netloc, parts.path.strip("/")
+        super().__init__(uri, parts.netloc, parts.path)
         self._query = query
         self._open: Any = None
 
@@ -79,7 +79,7 @@ class Bucket:
     def _begun(self, key: str) -> tuple[str, dict[int, str]]:
         """An upload of this key that was begun before, with the parts it has; else a new one."""
         at = self._at(key)
-        found = self._client.list_multipart_uploads(Bucket=self._bucket, Prefix=at["Key"]).get("Uploads", ())
+        found = self._client.list_multipart_uploads(Bucket=self._name, Prefix=at["Key"]).get("Uploads", ())
         for upload in found:
             if upload["Key"] == at["Key"]:
                 pages = self._client.get_paginator("list_parts").paginate(**at, UploadId=upload["UploadId"])
@@ -114,24 +114,16 @@ class Bucket:
     def keys(self, prefix: str) -> Iterator[str]:
         at = self._at(prefix)
         with self._telling(prefix):
-            for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=at["Key"]):
+            for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self._name, Prefix=at["Key"]):
                 for entry in page.get("Contents", ()):
-                    yield entry["Key"].removeprefix(f"{self._prefix}/" if self._prefix else "")
+                    yield self._key(entry["Key"])
 
     def delete(self, key: str) -> None:
         with self._telling(key):
             self._client.delete_object(**self._at(key))
 
-    def check(self) -> Finding:
-        try:
-            with self._telling(""):
-                self._client.list_objects_v2(Bucket=self._bucket, MaxKeys=1)
-        except StoreError as error:
-            return Finding(f"store {self._uri}", "fault", error.message, error.hint)
-        return Finding(f"store {self._uri}", "ok", "reachable, may be listed")
-
     def _at(self, key: str) -> dict[str, str]:
-        return {"Bucket": self._bucket, "Key": f"{self._prefix}/{key}" if self._prefix else key}
+        return {"Bucket": self._name, "Key": self._path(key)}
 
     def _unless_taken(self, send: Any) -> None:
         """Send an object; that another writer was first is as good, since a key means its bytes."""
@@ -149,7 +141,7 @@ class Bucket:
         from botocore.exceptions import BotoCoreError, ClientError
         from urllib3.exceptions import HTTPError
 
-        where = f"s3://{self._bucket}/{self._at(key)['Key']}"
+        where = self._where(key)
         try:
             yield
         except ClientError as error:
@@ -172,9 +164,4 @@ def _hint(error: Any) -> str:
     return "run again: what was stored is kept"
 
 
-class _Opener:
-    def open(self, uri: str) -> Bucket:
-        return Bucket(uri)
-
-
-STORE = _Opener()
+STORE = Bucket
