@@ -98,3 +98,10 @@ def test_it_calls_the_tool_and_names_no_task(target):
     text = "".join(file.text for file in target.files(facts(target)))
     assert "modelworks" in text
     assert not any(name in text for name in registry.names("modelworks.tasks"))
+
+
+@pytest.mark.parametrize("name", ["moods", "Moods_2", "_-_", "-a-", "9lives", "x" * 49 + "_y", "y" * 200])
+def test_a_projects_name_is_written_as_systems_allow(target, name):
+    found = facts(target, name)
+    assert re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,48}[a-z0-9])?", found.label)
+    assert target.files(found)

@@ -7,6 +7,7 @@ same bytes, so that `--check` can tell when the files in Git are stale.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -33,6 +34,12 @@ class Facts:
     steps: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Step -> the steps that must be done before it, in an order in which each comes after those; the same before and
     after a first release (`modelworks step NAME` has nothing to do where the plan lacks a step for now)."""
+
+    @property
+    def label(self) -> str:
+        """The project's name as Docker, Kubernetes and clouds write names: small letters, digits and `-`, at most 50,
+        with no `-` at its ends."""
+        return re.sub(r"[^a-z0-9]+", "-", self.name.lower())[:50].strip("-") or "model"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -193,8 +193,7 @@ def _engine(situation: Situation) -> _Engine:
 
 
 def _image(situation: Situation) -> str:
-    name = re.sub("[-_]+", "-", situation.facts.name.lower()).strip("-") or "model"
-    registry = situation.facts.options["registry"]
+    name, registry = situation.facts.label, situation.facts.options["registry"]
     return f"{registry}/{name}:{situation.bundle_id[:12]}" if registry else f"{name}:{situation.bundle_id[:12]}"
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 
-from modelworks.adapters.targets._text import label
 from modelworks.contracts.target import Facts
 
 CONTAINER = """\
@@ -164,10 +163,9 @@ spec:
 """
 
 
-def service(name: str) -> str:
+def service(facts: Facts) -> str:
     """A project's name as a Service may be called: begun by a letter."""
-    found = label(name)
-    return found if found[:1].isalpha() else f"model-{found}".strip("-")
+    return facts.label if facts.label[0].isalpha() else f"model-{facts.label}"
 
 
 def values(facts: Facts) -> dict[str, str]:
@@ -175,7 +173,7 @@ def values(facts: Facts) -> dict[str, str]:
     given = facts.settings.get("serve", {})
     serve = {**given, "host": "0.0.0.0", "port": 8080, "records": False}  # noqa: S104 (inside of a pod)
     return {
-        "name": service(facts.name),
+        "name": service(facts),
         "serve": json.dumps(serve, sort_keys=True),
         "grace": f"{given.get('deadline', 10.0) + 15:.0f}",
     }

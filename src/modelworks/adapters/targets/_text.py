@@ -31,16 +31,11 @@ def number(facts: Facts, option: str) -> str:
     return str(int(given))
 
 
-def label(name: str) -> str:
-    """A project's name as Kubernetes writes names: small letters, digits and `-`, at most 50."""
-    return re.sub(r"[^a-z0-9]+", "-", name.lower())[:50].strip("-")
-
-
 def image(facts: Facts) -> str:
     """The image that runs steps: the option `image`, or the training image that `export docker` describes."""
-    return facts.options["image"] or f"{label(facts.name)}-train:latest"
+    return facts.options["image"] or f"{facts.label}-train:latest"
 
 
 def claim(facts: Facts) -> str:
     """The PersistentVolumeClaim that holds the project: the option `claim`, or one of the project's name."""
-    return facts.options["claim"] or label(facts.name)
+    return facts.options["claim"] or facts.label

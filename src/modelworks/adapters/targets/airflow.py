@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from modelworks.adapters.targets._text import fill, head, image, label, number
+from modelworks.adapters.targets._text import fill, head, image, number
 from modelworks.contracts.target import Facts, File, Target
 
 _DAG = '''\
@@ -169,7 +169,7 @@ _FORMS = {
 def _files(facts: Facts) -> tuple[File, ...]:
     imports, operator = _FORMS[facts.options["operator"]]
     values = {
-        "name": facts.name, "label": label(facts.name),
+        "name": facts.name, "label": facts.label,
         "steps": "".join(f"    {json.dumps(name)}: {json.dumps(before)},\n" for name, before in facts.steps.items()),
         "project": _project(facts), "schedule": repr(facts.options["schedule"] or None),
         "command": json.dumps(facts.options["command"]),
@@ -198,7 +198,7 @@ def _project(facts: Facts) -> str:
     if given := facts.options["project"]:
         return json.dumps(given)
     claim = facts.options["operator"] == "kubernetes"
-    return json.dumps(label(facts.name)) if claim else "Path(__file__).resolve().parents[2]"
+    return json.dumps(facts.label) if claim else "Path(__file__).resolve().parents[2]"
 
 
 TARGET = Target(

@@ -122,7 +122,7 @@ limits:
 
 
 def _files(facts: Facts) -> tuple[File, ...]:
-    name = re.sub("[-_]+", "-", facts.name.lower()).strip("-")[:28] or "model"
+    name = facts.label[:28].rstrip("-")
     package, version = re.fullmatch(r"([\w.-]+)(?:\[.*\])?(.*)", facts.requirement).groups()  # type: ignore[union-attr]
     extras = f"[{facts.options['extras']}]" if facts.options["extras"] else ""
     plain = {

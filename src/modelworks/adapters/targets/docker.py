@@ -154,7 +154,7 @@ def _files(facts: Facts) -> tuple[File, ...]:
     plain = {
         **facts.options,
         "name": facts.name,
-        "image": re.sub("[-_]+", "-", facts.name.lower()).strip("-") or "model",
+        "image": facts.label,
         "full": facts.requirement,
         "requirement": _light(facts.requirement, facts.options["extras"]),
         "serve": json.dumps({**facts.settings.get("serve", {}), **serve}, sort_keys=True),

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from modelworks.adapters.targets._text import claim, head, image, label
+from modelworks.adapters.targets._text import claim, head, image
 from modelworks.contracts.target import Facts, File, Target
 
 # The second command takes the step from the store and prints its facts, among them the score.
@@ -38,7 +38,7 @@ def _experiment(facts: Facts, tune: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "apiVersion": "kubeflow.org/v1beta1",
         "kind": "Experiment",
-        "metadata": {"name": f"{label(facts.name)}-tune"},
+        "metadata": {"name": f"{facts.label}-tune"},
         "spec": {
             "objective": {"type": facts.options["objective"], "objectiveMetricName": "dev"},
             "metricsCollectorSpec": {

@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from modelworks.adapters.targets._text import claim, fill, head, image, label, number
+from modelworks.adapters.targets._text import claim, fill, head, image, number
 from modelworks.contracts.target import Facts, File, Target
 
 _FOLDER = "deploy/kubeflow"
@@ -95,7 +95,7 @@ if __name__ == "__main__":
 
 def _files(facts: Facts) -> tuple[File, ...]:
     values = {
-        "name": facts.name, "label": label(facts.name), "description": _description(facts), "mount": _MOUNT,
+        "name": facts.name, "label": facts.label, "description": _description(facts), "mount": _MOUNT,
         "claim": json.dumps(claim(facts)), "image": json.dumps(image(facts)), "step": json.dumps(_STEP),
         "retries": number(facts, "retries"),
         "steps": "".join(f"    {json.dumps(name)}: {json.dumps(before)},\n" for name, before in facts.steps.items()),
@@ -142,7 +142,7 @@ def _pipeline(facts: Facts) -> dict[str, Any]:
     return {
         "components": {f"comp-{name}": {"executorLabel": f"exec-{name}"} for name in facts.steps},
         "deploymentSpec": {"executors": containers},
-        "pipelineInfo": {"name": label(facts.name), "description": _description(facts)},
+        "pipelineInfo": {"name": facts.label, "description": _description(facts)},
         "root": {"dag": {"tasks": tasks}},
         "schemaVersion": "2.1.0",
         "sdkVersion": "kfp-2.17.0",
@@ -174,7 +174,7 @@ def _trainjob(facts: Facts) -> dict[str, Any]:
     return {
         "apiVersion": "trainer.kubeflow.org/v1alpha1",
         "kind": "TrainJob",
-        "metadata": {"name": f"{label(facts.name)}-train"},
+        "metadata": {"name": f"{facts.label}-train"},
         "spec": {
             "runtimeRef": {"name": facts.options["runtime"]},
             "trainer": {

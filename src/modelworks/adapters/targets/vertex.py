@@ -6,7 +6,6 @@ The files are the bodies of the API's own messages; `deploy.py` sends them with 
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
 
 from modelworks.adapters.targets._text import fill, head
@@ -15,7 +14,7 @@ from modelworks.contracts.target import Facts, File, Target
 
 
 def _files(facts: Facts) -> tuple[File, ...]:
-    name = re.sub("[-_]+", "-", facts.name.lower()).strip("-")[:60] or "model"
+    name = facts.label
     options = facts.options
     bodies = {
         "model": _model(options, name), "endpoint": {"displayName": name, "labels": {"made-by": "modelworks"}},
