@@ -29,6 +29,7 @@ from modelworks.core.errors import StepError
 from modelworks.core.files import commit_folder
 from modelworks.core.progress import Progress
 from modelworks.stages.learn.plan import Plan, batches, repaced
+from modelworks.stages.learn.processor import fast_math
 from modelworks.stages.learn.ranks import ALONE, Ranks, weight
 from modelworks.stages.learn.setting import Setting
 from modelworks.stages.learn.state import Average, write
@@ -174,11 +175,6 @@ def last(scratch: Path) -> Path | None:
 def bfloat16(options: Recipe) -> bool:
     """Whether the network runs in bfloat16 while training."""
     return options.fast_math and fast_math() if options.precision == "auto" else options.precision == "bfloat16"
-
-
-def fast_math() -> bool:
-    """Whether this processor multiplies bfloat16 natively."""
-    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()) and torch.backends.cpu.get_cpu_capability() == "AVX512"
 
 
 def schedule(options: Recipe, last: Callable[[], int]) -> Callable[[int], float]:

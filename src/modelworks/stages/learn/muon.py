@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from modelworks.stages.learn.processor import fast_math
+
 _MOMENTUM = 0.95
 _STEPS = 5
 _BETAS, _EPS = (0.9, 0.95), 1e-8
@@ -43,8 +45,9 @@ def _orthogonal(parameter: Tensor, state: dict[str, Any], rate: float) -> None:
 
 
 def newton_schulz(matrix: Tensor) -> Tensor:
-    """The matrix with all singular values brought near 1, in bfloat16."""
-    x = (matrix / (matrix.norm() + 1e-7)).bfloat16()
+    """The matrix with all singular values brought near 1, in the type that is quickest here: on a processor without
+    bfloat16 of its own a step of a translator took 4.1 s, three quarters of it in here, in place of 1.1 s."""
+    x = (matrix / (matrix.norm() + 1e-7)).to(torch.bfloat16 if matrix.is_cuda or fast_math() else torch.float32)
     tall = x.shape[0] > x.shape[1]
     x = x.T if tall else x
     for _ in range(_STEPS):

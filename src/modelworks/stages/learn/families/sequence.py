@@ -14,11 +14,11 @@ from modelworks.contracts.family import Batcher, Front, Graph, Recipe, Source
 from modelworks.kinds import Example
 from modelworks.stages.learn import bag_front, base, pretrained, sequence_fronts
 from modelworks.stages.learn.fit import balanced
-from modelworks.stages.learn.loop import fast_math
 from modelworks.stages.learn.networks import bag
 from modelworks.stages.learn.networks.encoder import TextClassifier
 from modelworks.stages.learn.networks.fused import FusedClassifier
 from modelworks.stages.learn.networks.head import fit_linear
+from modelworks.stages.learn.processor import fast_math
 from modelworks.stages.learn.rows import class_counts
 
 

@@ -13,11 +13,11 @@ from torch import nn
 from modelworks.contracts.family import Batcher, Front, Graph, Recipe, Source
 from modelworks.kinds import Example
 from modelworks.stages.learn import base, pretrained, token_fronts
-from modelworks.stages.learn.loop import fast_math
 from modelworks.stages.learn.mentions import Mentions, cased
 from modelworks.stages.learn.networks import tagger
 from modelworks.stages.learn.networks.encoder import LexicalTokenClassifier, TokenClassifier
 from modelworks.stages.learn.networks.head import fit_linear
+from modelworks.stages.learn.processor import fast_math
 
 
 class Compact(Recipe, frozen=True, kw_only=True):
