@@ -19,6 +19,7 @@ from modelworks.kinds import Message, Prompt, Sampling
 pytest.importorskip("torch")
 import torch
 
+from modelworks.stages.learn import muon
 from modelworks.stages.learn.families.causal import FAMILY, Compact, Pretrained
 from modelworks.stages.learn.muon import Muon, newton_schulz
 from modelworks.stages.learn.networks import lora
@@ -193,8 +194,12 @@ def test_adapters_change_nothing_until_they_learn_and_merge_exactly():
     assert not torch.allclose(changed, before)
 
 
-def test_muon_makes_updates_orthogonal():
-    made = newton_schulz(torch.randn(24, 16)).float()
+@pytest.mark.parametrize("native", [True, False])
+def test_muon_makes_updates_orthogonal_in_the_type_that_the_processor_has(native, monkeypatch):
+    monkeypatch.setattr(muon, "fast_math", lambda: native)
+    made = newton_schulz(torch.randn(24, 16))
+    assert made.dtype == (torch.bfloat16 if native else torch.float32)
+    made = made.float()
     assert torch.linalg.svdvals(made).min() > 0.4
     assert torch.linalg.svdvals(made).max() < 1.6
     matrix, gain = torch.nn.Parameter(torch.zeros(4, 4)), torch.nn.Parameter(torch.zeros(4))
