@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import runpy
 import sys
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 from tiny_bundles import make_text_bundle
 
+import modelworks
 from modelworks.adapters.targets import _sbom
 from modelworks.cli.main import group
 from modelworks.core.errors import StepError
@@ -52,6 +54,10 @@ def test_the_image_takes_the_projects_settings_and_the_light_base(project):
     compose = (project / "deploy" / "docker" / "compose.yaml").read_text()
     assert "stop_grace_period: 25s" in compose
     assert "image: ${MODEL_IMAGE:-moods-2:latest}" in compose
+    assert "cpus: ${MODEL_CPUS:-0}" in compose, "an engine refuses more processors than it has"
+    starters = {path.suffix for path in (Path(modelworks.__file__).parent / "starters").glob("[!_]*.[!pj]*")}
+    assert starters == {".zip", ".delta"}, "the image leaves out every form of them"
+    assert all(f"starters/*{form}" in text for form in starters)
 
 
 def test_the_bill_names_distributions_and_installed_packages(project, capsys):

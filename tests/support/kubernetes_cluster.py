@@ -16,7 +16,7 @@ import subprocess
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -118,7 +118,6 @@ class Load:
     """Clients that ask again and again on connections that they keep; every request that was sent must be answered."""
 
     host: str
-    body: bytes
     answered: Counter[int] = field(default_factory=Counter)
     lost: list[str] = field(default_factory=list)
     _over: threading.Event = field(default_factory=threading.Event)
@@ -130,7 +129,7 @@ class Load:
             assert time.monotonic() < end, f"only {self.answered} within {seconds:.0f} s; lost: {self.lost[:3]}"
             time.sleep(0.05)
 
-    def ask(self) -> None:
+    def ask(self, body: bytes) -> None:
         door = http.client.HTTPConnection(self.host, 80, timeout=60)
         while not self._over.wait(0.02):
             try:
@@ -140,7 +139,7 @@ class Load:
                 door.close()
                 continue
             try:
-                door.request("POST", "/predict", self.body)
+                door.request("POST", "/predict", body)
                 answer = door.getresponse()
                 answer.read()
                 self.answered[answer.status] += 1
@@ -150,20 +149,25 @@ class Load:
         door.close()
 
 
+def inputs(number: int) -> bytes:
+    """A request of long texts."""
+    return json.dumps({"inputs": [{"text": "a good film " * 10_000}] * number}).encode()
+
+
+MIXED = (inputs(4), json.dumps({"text": "a fine film"}).encode(), json.dumps({"text": "a fine film"}).encode())
+
+
 @contextlib.contextmanager
-def load(host: str, clients: int = 3) -> Iterator[Load]:
-    """A load in the background: one client in three sends what takes longer."""
-    short = json.dumps({"text": "a fine film"}).encode()
-    long = json.dumps({"inputs": [{"text": "a good film " * 10_000}] * 4}).encode()
-    loads = Load(host, short), Load(host, long)
-    loads[1].answered, loads[1].lost, loads[1]._over = loads[0].answered, loads[0].lost, loads[0]._over
-    threads = [threading.Thread(target=loads[number % 3 == 0].ask) for number in range(clients)]
+def load(host: str, clients: int = 3, bodies: Sequence[bytes] = MIXED) -> Iterator[Load]:
+    """A load in the background; the clients take the bodies in turn."""
+    made = Load(host)
+    threads = [threading.Thread(target=made.ask, args=(bodies[n % len(bodies)],)) for n in range(clients)]
     for thread in threads:
         thread.start()
     try:
-        yield loads[0]
+        yield made
     finally:
-        loads[0]._over.set()
+        made._over.set()
         for thread in threads:
             thread.join(90)
 

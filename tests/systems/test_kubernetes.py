@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import kubernetes_cluster
+import metrics_adapter
 import pytest
 import yaml
 from click.testing import CliRunner
 from docker_engine import Engine
 from engine_suite import *  # noqa: F403
-from kubernetes_cluster import Cluster, load, within
+from kubernetes_cluster import Cluster, inputs, load, within
 from outside import ROOT, environment, program, shared
 from tiny_bundles import make_text_bundle
 from tiny_tasks import project as tiny_project
@@ -150,6 +151,23 @@ def test_a_killed_pod_loses_nothing_and_a_canary_has_its_share(cluster, images, 
     assert set(asked.answered) == {200}
 
 
+def test_the_scaler_follows_what_waits(cluster, images, bundles, namespace, tmp_path):
+    deploy(bundles["one"])
+    in_it = f"--namespace={namespace}"
+
+    def replicas() -> int:
+        return cluster.read("deployments", in_it, "moods")["spec"]["replicas"]
+
+    pod = cluster.read("pods", in_it)["items"][0]["status"]["podIP"]
+    with metrics_adapter.offered(cluster, pod, tmp_path):
+        within(60, lambda: replicas() == 2, "the smallest number")
+        with load(cluster.address(namespace, "moods"), clients=3, bodies=[inputs(20)]) as asked:
+            within(180, lambda: replicas() > 2, "60 inputs for two pods that should have 16 each")
+        told = cluster.read("hpa", in_it, "moods")["status"]["currentMetrics"]
+        assert told[0]["pods"]["metric"]["name"] == "modelworks_inputs_in_flight"
+    assert asked.lost == []
+
+
 def test_a_refused_login_is_told(cluster, bundles, namespace, project, monkeypatch):
     text = Path(cluster.config).read_text()
     token = yaml.safe_load(text)["users"][0]["user"]["token"]
@@ -165,22 +183,41 @@ def test_a_refused_login_is_told(cluster, bundles, namespace, project, monkeypat
 
 # Steps as Jobs. Their pods hold this machine's Python, so that no image with torch must be made.
 
-JOBS = """\
+OVERLAY = """\
 apiVersion: kustomize.config.k8s.io/v1beta1
 kind: Kustomization
-resources: [../steps]
+resources: [../<<folder>>]
 patches:
-  - target: {kind: Job}
+  - target: {kind: <<kind>>}
     patch: |
-      - {op: replace, path: /spec/backoffLimit, value: 0}
-      - {op: replace, path: /spec/template/spec/securityContext, value: {runAsUser: 0}}
-      - {op: replace, path: /spec/template/spec/volumes, value: <<volumes>>}
-      - {op: replace, path: /spec/template/spec/containers/0/volumeMounts, value: <<mounts>>}
-      - {op: replace, path: /spec/template/spec/containers/0/imagePullPolicy, value: Never}
-      - {op: replace, path: /spec/template/spec/containers/0/workingDir, value: "<<project>>"}
-      - {op: replace, path: /spec/template/spec/containers/0/resources, value: {}}
-      - {op: add, path: /spec/template/spec/containers/0/env/-, value: {name: PYTHONPATH, value: "<<path>>"}}
+      - {op: replace, path: <<job>>/spec/backoffLimit, value: 0}
+      - {op: replace, path: <<job>>/spec/template/spec/securityContext, value: {runAsUser: 0}}
+      - {op: replace, path: <<job>>/spec/template/spec/volumes, value: <<volumes>>}
+      - {op: replace, path: <<job>>/spec/template/spec/containers/0/volumeMounts, value: <<mounts>>}
+      - {op: replace, path: <<job>>/spec/template/spec/containers/0/imagePullPolicy, value: Never}
+      - {op: replace, path: <<job>>/spec/template/spec/containers/0/workingDir, value: "<<project>>"}
+      - {op: replace, path: <<job>>/spec/template/spec/containers/0/resources, value: {}}
+      - {op: add, path: <<job>>/spec/template/spec/containers/0/env/-, value: {name: PYTHONPATH, value: "<<path>>"}}
 """
+PYTHON = str(Path(sys.prefix).resolve() / "bin" / Path(sys.executable).name)
+
+
+def overlay(project: Path, folder: str, kind: str, job: str = "") -> str:
+    """A folder `deploy/kubernetes/here` for this machine over an exported one; `job` leads to the Job in the object."""
+    volumes, mounts = host_paths(
+        Path("/usr"), ROOT, Path(sys.prefix).resolve(), Path(sys.base_prefix).resolve(), project
+    )
+    filled = {
+        "folder": folder, "kind": kind, "job": job, "project": str(project), "volumes": json.dumps(volumes),
+        "mounts": json.dumps(mounts), "path": f"{ROOT}/src:{ROOT}/tests/support",
+    }  # fmt: skip
+    text = OVERLAY
+    for name, value in filled.items():
+        text = text.replace(f"<<{name}>>", value)
+    here = project / "deploy" / "kubernetes" / "here"
+    here.mkdir()
+    (here / "kustomization.yaml").write_text(text)
+    return "deploy/kubernetes/here"
 
 
 def host_paths(*folders: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
@@ -198,22 +235,17 @@ def engine() -> str:
 
 
 @pytest.fixture
-def options(cluster: Cluster, images: None, bundles: dict[str, Path], namespace: str, project: Path) -> dict[str, Any]:
+def training(images: None, bundles: dict[str, Path]) -> str:
+    """An image in which this machine's Python can run."""
+    return f"moods:{open_manifest(bundles['one']).id[:12]}"
+
+
+@pytest.fixture
+def options(cluster: Cluster, training: str, namespace: str, project: Path) -> dict[str, Any]:
     """The engine's, with an overlay of the exported Job for this machine."""
-    image = f"moods:{open_manifest(bundles['one']).id[:12]}"
-    modelworks("export", "kubernetes", "--set", f"training={image}")
-    python = Path(sys.executable)
-    volumes, mounts = host_paths(
-        Path("/usr"), ROOT, Path(sys.prefix).resolve(), Path(sys.base_prefix).resolve(), project
-    )
-    text = JOBS.replace("<<project>>", str(project)).replace("<<path>>", f"{ROOT}/src:{ROOT}/tests/support")
-    text = text.replace("<<volumes>>", json.dumps(volumes)).replace("<<mounts>>", json.dumps(mounts))
-    (project / "deploy" / "kubernetes" / "here").mkdir()
-    (project / "deploy" / "kubernetes" / "here" / "kustomization.yaml").write_text(text)
-    return {
-        "kubectl": cluster.kubectl, "namespace": namespace, "jobs": "deploy/kubernetes/here", "wait": 300,
-        "python": str(Path(sys.prefix).resolve() / "bin" / python.name),
-    }  # fmt: skip
+    modelworks("export", "kubernetes", "--set", f"training={training}")
+    jobs = overlay(project, "steps", "Job")
+    return {"kubectl": cluster.kubectl, "namespace": namespace, "jobs": jobs, "wait": 300, "python": PYTHON}
 
 
 def test_a_run_of_jobs_reaches_a_gated_release(cluster, options, namespace, project):
@@ -228,6 +260,24 @@ def test_a_run_of_jobs_reaches_a_gated_release(cluster, options, namespace, proj
     jobs = cluster.read("jobs", f"--namespace={namespace}")["items"]
     assert sorted(job["metadata"]["name"].split("-")[1] for job in jobs) == sorted(outcome["ran"])
     assert modelworks("run", "--json")["ran"] == []
+
+
+def test_the_loop_fires_and_reaches_a_release(cluster, training, namespace, project):
+    tiny_project(project, "sentiment-analysis")
+    modelworks("export", "kubernetes", "--set", f"training={training}")
+    here = project / overlay(project, "loop", "CronJob", "/spec/jobTemplate") / "kustomization.yaml"
+    here.write_text(
+        here.read_text()
+        + f"""\
+      - {{op: replace, path: /spec/schedule, value: "* * * * *"}}
+      - {{op: replace, path: /spec/jobTemplate/spec/template/spec/containers/0/command/0, value: "{PYTHON}"}}
+"""
+    )
+    in_it = f"--namespace={namespace}"
+    cluster("apply", in_it, "--kustomize", here.parent)
+    within(400, lambda: any(job["status"].get("succeeded") for job in cluster.read("jobs", in_it)["items"]), "the loop")
+    cluster("delete", in_it, "--kustomize", here.parent)
+    assert "champion" in (project / "modelworks.lock").read_text()
 
 
 # Forms that are checked without pods.

@@ -29,7 +29,7 @@ services:
     ports: ["127.0.0.1:${MODEL_PORT:-8080}:8080"]
     stop_grace_period: <<grace>>s        # serve.deadline, and a little: what was accepted is answered
     mem_limit: 2g
-    cpus: 2
+    cpus: ${MODEL_CPUS:-0}               # 0: all there are
     pids_limit: 128
 
   mlflow:
@@ -57,7 +57,6 @@ services:
       timeout: 5s
       start_period: 60s
     mem_limit: 2g
-    cpus: 2
     pids_limit: 256
 
   prometheus:
@@ -78,7 +77,6 @@ services:
       timeout: 5s
       start_period: 30s
     mem_limit: 1g
-    cpus: 1
     pids_limit: 128
 
   grafana:
@@ -105,7 +103,6 @@ services:
       timeout: 5s
       start_period: 30s
     mem_limit: 512m
-    cpus: 1
     pids_limit: 128
 
 volumes:

@@ -41,7 +41,8 @@ RUN python3 -m pip --python /opt/modelworks/bin/python uninstall --yes --quiet h
     && find . -depth -type d \\( -name tests -o -path '*/numpy/f2py' -o -path '*/numpy/distutils' \\
     -o -path '*/onnxruntime/transformers' -o -path '*/onnxruntime/quantization' -o -path '*/onnxruntime/tools' \\) \\
     -exec rm -r {} + \\
-    && find . \\( -name '*.pyi' -o -path '*/modelworks/starters/*.zip' \\) -delete \\
+    && find . \\( -name '*.pyi' -o -path '*/modelworks/starters/*.zip' -o -path '*/modelworks/starters/*.delta' \\) \\
+    -delete \\
     && python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash .
 # A bundle that is damaged or altered ends the build here.
 ARG BUNDLE=""
