@@ -21,7 +21,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import yaml
-from kubernetes_cluster import Cluster
+from kubernetes_cluster import Cluster, within
 
 GROUP, VERSION = "custom.metrics.k8s.io", "v1beta2"
 NAMES = f"/apis/{GROUP}/{VERSION}/namespaces/"
@@ -56,6 +56,7 @@ def _values(cluster: Cluster, namespace: str, metric: str, selector: str) -> lis
 
 class _Handler(http.server.BaseHTTPRequestHandler):
     cluster: Cluster
+    timeout = 30
 
     def do_GET(self) -> None:
         parts = urlsplit(self.path)
@@ -102,6 +103,11 @@ def _objects(address: str, port: int) -> str:
     ])  # fmt: skip
 
 
+def _available(cluster: Cluster) -> bool:
+    status = cluster.read("apiservice", f"{VERSION}.{GROUP}").get("status", {})
+    return any(one["type"] == "Available" and one["status"] == "True" for one in status.get("conditions", ()))
+
+
 @contextlib.contextmanager
 def offered(cluster: Cluster, pod: str, folder: Path) -> Iterator[None]:
     """Register it with a cluster for the block; `pod` is the address of any pod."""
@@ -114,12 +120,13 @@ def offered(cluster: Cluster, pod: str, folder: Path) -> Iterator[None]:
     server = http.server.ThreadingHTTPServer((_address(pod), 0), handler)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
-    server.socket = context.wrap_socket(server.socket, server_side=True)
+    # the handshake is the handler's: in `accept` one client that keeps silent would hold up all others
+    server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     objects = _objects(str(server.server_address[0]), server.server_address[1])
     try:
         cluster("apply", "--filename", "-", stdin=objects)
-        cluster("wait", f"apiservice/{VERSION}.{GROUP}", "--for=condition=Available", "--timeout=60s", seconds=90)
+        within(120, lambda: _available(cluster), "the API server to take it")
         yield
     finally:
         cluster.run("delete", "--filename", "-", stdin=objects)
