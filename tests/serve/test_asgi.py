@@ -44,6 +44,15 @@ def test_the_face_gives_the_same_answers(text_bundle, predictor):
     assert missing.status_code == 404
 
 
+def test_it_can_be_mounted_below_a_path(text_bundle, predictor):
+    async def go():
+        transport = httpx.ASGITransport(app=Face(text_bundle), root_path="/moods")
+        async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
+            return await client.post("/moods/predict", json={"text": "a good film"})
+
+    assert asyncio.run(go()).content == kinds.encode(predictor.predict([Text("a good film")])[0])
+
+
 def test_a_body_over_the_limit_is_refused(text_bundle):
     (large,) = ask(Face(text_bundle, config.Serve(max_body=100)), ("POST", "/predict", {"content": b"x" * 101}))
     assert large.status_code == 413

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import docker_engine
 import pytest
+import ray_cluster
 
 
 @pytest.fixture(scope="session")
@@ -37,6 +38,13 @@ def serving_image_tar(
     path = tmp_path_factory.mktemp("image") / "serving.tar"
     docker("save", "--output", path, serving_image)
     return path
+
+
+@pytest.fixture(scope="session")
+def ray_nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ray_cluster.Nodes]:
+    """A Ray cluster of a head without cores and two workers."""
+    with ray_cluster.running(tmp_path_factory.mktemp("cache")) as found:
+        yield found
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

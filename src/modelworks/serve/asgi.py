@@ -41,7 +41,8 @@ class Face:
             else:
                 await self._answer(response, scope["method"] == "HEAD", send)
 
-    def _start(self) -> App:
+    def start(self) -> App:
+        """Open the bundle, on the event loop that answers; else the first request, or the hosting server, does."""
         if self._app is None:
             stats = Stats()
             self._app = App(Models(Source(self._bundle), self._settings, stats), stats)
@@ -55,7 +56,7 @@ class Face:
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         while (await receive())["type"] == "lifespan.startup":
-            self._start()
+            self.start()
             await send({"type": "lifespan.startup.complete"})
         if self._ticking is not None:
             self._ticking.cancel()
@@ -71,8 +72,11 @@ class Face:
                 fault = RequestError("the body is too large", status=413, allowed=f"{self._settings.max_body} bytes")
                 return error_response(fault)
         query = scope.get("query_string", b"").decode("latin-1")
-        request = Request(scope["method"], scope["path"], query, dict(scope["headers"]), bytes(body))
-        result = self._start()(request)
+        path = (
+            scope["path"].removeprefix(scope.get("root_path", "").rstrip("/")) or "/"
+        )  # of an application mounted there
+        request = Request(scope["method"], path, query, dict(scope["headers"]), bytes(body))
+        result = self.start()(request)
         return await result if isinstance(result, Pending) else result
 
     async def _stream(self, response: Response, feed: Feed, receive: Receive, send: Send) -> None:

@@ -7,15 +7,15 @@ or, with `store`, a copy of the project's; a step that another machine made is f
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from modelworks.adapters import _ray
 from modelworks.contracts.check import Finding
 from modelworks.contracts.step import Order
 from modelworks.core import commands
-from modelworks.core.errors import ConfigError, StepError
+from modelworks.core.errors import StepError
 
 _KNOWN: dict[str, Any] = {"address": "local", "retries": 2, "cpus": 1, "gpus": 0}
 
@@ -24,29 +24,13 @@ class Ray:
     """Orders steps as Ray tasks; each runs its step's command."""
 
     def run(self, order: Order) -> None:
-        import ray
-
-        options = _options(order.options)
-        _connect(options)
-        try:
+        options = _ray.settled("engine.options", _KNOWN, order.options)
+        with _ray.connected(options["address"]):
             _Run(order, _task(options)).finish()
-        finally:
-            ray.shutdown()
 
     def check(self, options: Mapping[str, Any]) -> Finding:
-        import ray
-
-        chosen = _options(options)
-        what = f"engine ray {chosen['address']}"
-        if chosen["address"] == "local":
-            return Finding(what, "ok", f"version {ray.__version__}")
-        try:
-            _connect(chosen)
-            cores = ray.cluster_resources().get("CPU", 0)
-        except StepError as error:
-            return Finding(what, "fault", error.message, error.hint)
-        ray.shutdown()
-        return Finding(what, "ok", f"{cores:.0f} cores")
+        address = _ray.settled("engine.options", _KNOWN, options)["address"]
+        return _ray.check(f"engine ray {address}", address)
 
 
 class _Run:
@@ -89,34 +73,6 @@ def _task(options: Mapping[str, Any]) -> Any:
 
     reserve = ray.remote(num_cpus=options["cpus"], num_gpus=options["gpus"], max_retries=options["retries"])
     return reserve(step)
-
-
-def _connect(options: Mapping[str, Any]) -> None:
-    import ray
-
-    address = options["address"]
-    try:
-        _reach(address)
-        ray.init(address=address, include_dashboard=False if address == "local" else None, log_to_driver=False,
-                 logging_level="ERROR")  # fmt: skip
-    except (ConnectionError, OSError, RuntimeError, ValueError) as error:
-        hint = "ray status --address … says whether it runs; `address: local` needs none"
-        raise StepError(f"no Ray cluster answers: {error}", where=f"ray {address}", hint=hint) from error
-
-
-def _reach(address: str) -> None:
-    """An OSError within seconds when nothing listens; Ray's own tries take minutes, and end the process."""
-    host, mark, port = address.rpartition(":")
-    if mark and port.isdigit():
-        with socket.create_connection((host.removeprefix("ray://").strip("[]"), int(port)), timeout=5):
-            pass
-
-
-def _options(given: Mapping[str, Any]) -> dict[str, Any]:
-    for name in given:
-        if name not in _KNOWN:
-            raise ConfigError("ray has no such option", where="engine.options", seen=name, allowed=sorted(_KNOWN))
-    return {**_KNOWN, **given}
 
 
 ENGINE = Ray()
