@@ -94,7 +94,7 @@ def _making(
 ) -> tuple[Step, ...]:
     data = msgspec.to_builtins(settings.data)
     train = msgspec.to_builtins(settings.train)
-    shown = {"tensorboard": train.pop("tensorboard")}
+    shown = {name: train.pop(name) for name in ("tensorboard", "workers")}
     return (
         Step(
             name="prepare", run="modelworks.stages.prepare:run", result="dataset",

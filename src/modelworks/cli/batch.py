@@ -8,28 +8,25 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import os
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 import msgspec
 
+from modelworks.cli._answers import Answered, Answerer, Asked, chunks, opened
 from modelworks.cli._attach import ATTACH, attached
 from modelworks.core import files
-from modelworks.core.errors import DataError, ModelworksError
+from modelworks.core.errors import ConfigError, DataError
 from modelworks.core.progress import Progress
 
 if TYPE_CHECKING:
-    from modelworks.bundle import Predictor, Row
-    from modelworks.kinds import Kind
+    from modelworks.bundle import Predictor
 
-ROWS, BYTES = 256, 16 << 20
-"""Lines, and bytes of lines, that are held at once."""
 EVERY = 1.0
 """Seconds between two notes of how far the run got: what a kill costs."""
 
@@ -39,29 +36,83 @@ EVERY = 1.0
 @click.argument("source", metavar="IN.jsonl", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.argument("target", metavar="OUT.jsonl", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--skip-bad", is_flag=True, help="Answer a bad line with its error instead of stopping there.")
+@click.option("--on", metavar="SYSTEM", help="Answer on the workers of a cluster (ray), which see the same folders.")
+@click.option("--set", "options", metavar="KEY=VALUE", multiple=True, help="An option of the system.")
 @ATTACH
 @click.option("--json", "as_json", is_flag=True, help="Say what was done as JSON.")
-def command(bundle: str, source: Path, target: Path, skip_bad: bool, attach: tuple[str, ...], as_json: bool) -> None:
+def command(
+    bundle: str, source: Path, target: Path, skip_bad: bool, on: str | None, options: tuple[str, ...],
+    attach: tuple[str, ...], as_json: bool,
+) -> None:  # fmt: skip
     """Answer a whole file of inputs, in order, resumable.
 
     IN.jsonl holds an input a line, as {"text": "…"}; other keys are passed over. A file that ends in
     .txt holds a plain text a line. OUT.jsonl gets the answer of each line; OUT.conllu or OUT.conll
     those of parsers and taggers. Run again after a stop, it goes on where it was.
     """
-    from modelworks.bundle import Predictor
     from modelworks.cli import _show
     from modelworks.cli._bundles import resolve
 
-    predictor = Predictor.open(resolve(bundle), threads=1, attach=attached(attach))
-    if predictor.manifest.program.state:
-        predictor = predictor.session()
+    asked = Asked(
+        bundle=str(resolve(bundle).resolve()), source=str(source.resolve()), shown=str(source), target=str(target),
+        skip_bad=skip_bad, attach={name: str(path.resolve()) for name, path in attached(attach).items()},
+    )  # fmt: skip
+    predictor = opened(asked)
+    answering = _elsewhere(asked, on, options) if on else None
+    if on and predictor.manifest.program.state:
+        raise ConfigError("a program with a memory answers in one process", where="--on", seen=predictor.manifest.name)
     with _show.progress() as progress:
-        facts = run(predictor, source, target, skip_bad=skip_bad, progress=progress)
+        facts = run(predictor, source, target, skip_bad=skip_bad, progress=progress, answering=answering)
     if as_json:
         click.echo(msgspec.json.encode(facts).decode())
     else:
         bad = f", {facts['bad']} of them bad" if facts["bad"] else ""
         click.echo(f"{facts['lines']} lines{bad} in {facts['seconds']:.1f} s: {target}")
+
+
+def _elsewhere(asked: Asked, on: str, given: tuple[str, ...]) -> Answering:
+    """Answers by the workers of a system."""
+    from modelworks.contracts import workers
+
+    system = workers.find(on)
+    options = workers.settled(on, _options(given), where="--set")
+
+    def answering(lines: BinaryIO, state: State) -> Found:
+        facts = msgspec.to_builtins(msgspec.structs.replace(asked, read=state.read, lines=state.lines))
+        with contextlib.closing(system.spread(_ITEMS, _ANSWER, facts, options)) as answers:
+            yield from ((_same(lines, found, asked), found) for found in map(_answered, answers))
+
+    return answering
+
+
+def _options(given: tuple[str, ...]) -> dict[str, Any]:
+    """KEY=VALUE, the value in JSON where it is."""
+    found: dict[str, Any] = {}
+    for text in given:
+        key, mark, value = text.partition("=")
+        if not mark:
+            raise ConfigError("not an option", where="--set", seen=text, allowed="KEY=VALUE")
+        try:
+            found[key] = msgspec.json.decode(value)
+        except msgspec.DecodeError:
+            found[key] = value
+    return found
+
+
+_ITEMS, _ANSWER = "modelworks.cli._answers:items", "modelworks.cli._answers:answering"
+
+
+def _answered(item: bytes) -> Answered:
+    return msgspec.msgpack.decode(item, type=Answered).checked()
+
+
+def _same(lines: BinaryIO, found: Answered, asked: Asked) -> list[bytes]:
+    """The lines that a worker has answered, as this process reads them."""
+    chunk = list(itertools.islice(lines, found.lines))
+    if sum(map(len, chunk)) != found.read:
+        hint = "the same file must lie at the same path on all machines, and stay as it is"
+        raise DataError("a worker reads another file", where=asked.shown, hint=hint)
+    return chunk
 
 
 class State(msgspec.Struct):
@@ -78,35 +129,54 @@ class State(msgspec.Struct):
     """Bytes of the output that are on disk."""
 
 
-def run(predictor: Predictor, source: Path, target: Path, *, skip_bad: bool, progress: Progress) -> dict[str, Any]:
+Found = Generator[tuple[list[bytes], Answered], None, None]
+Answering = Callable[[BinaryIO, State], Found]
+"""(the input, at the first line to answer; how far the run got) -> chunks of its lines with their answers, in order."""
+
+
+def run(
+    predictor: Predictor, source: Path, target: Path, *, skip_bad: bool, progress: Progress,
+    answering: Answering | None = None,
+) -> dict[str, Any]:  # fmt: skip
     """Answer `source` into `target`; facts of the run. A DataError names the first bad line unless `skip_bad`."""
     start, part = time.monotonic(), target.with_name(target.name + ".part")
-    write = _writer(target)
+    answering = answering or _here(predictor, source, target, skip_bad)
     journal = part.with_name(part.name + ".json")
     target.parent.mkdir(parents=True, exist_ok=True)
     with source.open("rb") as lines, files.telling(part):
         state, seen = _resume(journal, part, lines, predictor)
         before = f" (after {state.lines} answered before)" if state.lines else ""
         progress.start(f"predict{before}", _count(source) - state.lines, "lines")
-        with part.open("r+b" if state.written else "wb") as out, ThreadPoolExecutor(os.cpu_count()) as pool:
+        with part.open("r+b" if state.written else "wb") as out:
             out.truncate(state.written)
             out.seek(state.written)
             saved = float("-inf")
             try:
-                for chunk in _chunks(lines):
-                    answers, bad = _answers(predictor, pool, chunk, state.lines, source, skip_bad, write)
-                    out.write(b"".join(answers))
-                    _note(state, seen, chunk, bad, out.tell())
-                    if time.monotonic() > saved + EVERY:
-                        _save(out, journal, state, seen)
-                        saved = time.monotonic()
-                    progress.advance(len(chunk))
+                with contextlib.closing(answering(lines, state)) as answers:
+                    for chunk, found in answers:
+                        out.write(found.answers)
+                        _note(state, seen, chunk, found.bad, out.tell())
+                        if time.monotonic() > saved + EVERY:
+                            _save(out, journal, state, seen)
+                            saved = time.monotonic()
+                        progress.advance(len(chunk))
             finally:
                 _save(out, journal, state, seen)
         os.replace(part, target)
         files.sync(target.parent)
     journal.unlink(missing_ok=True)
     return {"lines": state.lines, "bad": state.bad, "seconds": time.monotonic() - start, "output": str(target)}
+
+
+def _here(predictor: Predictor, source: Path, target: Path, skip_bad: bool) -> Answering:
+    """Answers by this process."""
+
+    def answering(lines: BinaryIO, state: State) -> Found:
+        answerer = Answerer(predictor, source, target, skip_bad, os.cpu_count() or 1)
+        with contextlib.closing(answerer):
+            yield from ((chunk, answerer(chunk, state.lines)) for chunk in chunks(lines))
+
+    return answering
 
 
 def _note(state: State, seen: Any, chunk: list[bytes], bad: int, written: int) -> None:
@@ -146,110 +216,3 @@ def _count(path: Path) -> int:
         while piece := stream.read(1 << 20):
             total, last = total + piece.count(b"\n"), piece[-1:]
     return total + (last != b"\n")
-
-
-def _chunks(lines: BinaryIO) -> Iterator[list[bytes]]:
-    chunk: list[bytes] = []
-    size = 0
-    for line in lines:
-        chunk.append(line)
-        size += len(line)
-        if len(chunk) >= ROWS or size >= BYTES:
-            yield chunk
-            chunk, size = [], 0
-    if chunk:
-        yield chunk
-
-
-def _answers(
-    predictor: Predictor, pool: ThreadPoolExecutor, chunk: list[bytes], before: int, source: Path, skip_bad: bool,
-    write: Write,
-) -> tuple[list[bytes], int]:  # fmt: skip
-    """(what is written for each line of the chunk, how many of them are errors)."""
-    read = _plain if source.suffix == ".txt" else _read
-    rows: dict[int, Row] = {}
-    inputs: dict[int, Kind] = {}
-    answers: list[bytes] = [b""] * len(chunk)
-    for position, line in enumerate(chunk):
-        where = f"{source}:{before + position + 1}"
-        try:
-            inputs[position] = read(line, predictor.manifest.input, where)
-            rows[position] = predictor.prepare([inputs[position]])[0]
-        except ModelworksError as error:
-            if not skip_bad:
-                raise _stopped(error, where) from error
-            answers[position] = write(where, None, error.to_dict() | {"where": where})
-    for position, prediction in zip(rows, _finish(predictor, pool, list(rows.values())), strict=True):
-        answers[position] = write(f"{source.name}:{before + position + 1}", inputs[position], prediction)
-    return answers, len(chunk) - len(rows)
-
-
-Write = Callable[[str, "Kind | None", Any], bytes]
-"""(name of a line, its input, the prediction; None and plain data for an error) -> what is written."""
-
-
-def _writer(target: Path) -> Write:
-    """By the ending of the file: in a format that holds answers (`.conllu`, `.conll`), else a JSON object a line."""
-    from modelworks import formats
-    from modelworks.kinds import Example
-
-    piece = formats.pieces(target)
-    if piece is None:
-        return lambda name, given, answer: msgspec.json.encode(answer) + b"\n"
-
-    def write(name: str, given: Kind | None, answer: Any) -> bytes:
-        if given is None:
-            return b"# error = " + msgspec.json.encode(answer) + b"\n\n"
-        return piece(Example(name, given, answer))
-
-    return write
-
-
-def _stopped(error: ModelworksError, where: str) -> DataError:
-    return DataError(
-        error.message, where=where, seen=error.seen, allowed=error.allowed,
-        hint="mend the line and run again, or answer bad lines by their error with --skip-bad",
-    )  # fmt: skip
-
-
-def _read(line: bytes, kind: str, where: str) -> Kind:
-    """The input of a line."""
-    from modelworks import kinds
-
-    try:
-        found = msgspec.json.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"not JSON: {error}", where=where, allowed="a JSON object a line, in UTF-8") from error
-    names = _fields(kind)
-    known = {name: value for name, value in found.items() if name in names} if isinstance(found, dict) else {}
-    if not known:
-        raise DataError("not an input", where=where, seen=found, allowed=[f'{{"{name}": …}}' for name in sorted(names)])
-    return kinds.decode(kind, known, where)
-
-
-@cache
-def _fields(kind: str) -> frozenset[str]:
-    from modelworks.kinds.base import named
-
-    return frozenset(field.encode_name for field in msgspec.structs.fields(named(kind)))
-
-
-def _plain(line: bytes, kind: str, where: str) -> Kind:
-    """The input of a line that is a plain text."""
-    from modelworks.kinds.base import named
-
-    try:
-        return named(kind).raw(line.rstrip(b"\r\n"))
-    except ValueError as error:
-        raise DataError(f"not a valid {kind}: {error}", where=where, allowed="a plain text a line, in UTF-8") from error
-
-
-def _finish(predictor: Predictor, pool: ThreadPoolExecutor, rows: list[Row]) -> list[Kind]:
-    """Predictions in order: batches of like length, a core each."""
-    if predictor.manifest.program.state:
-        return predictor.finish(rows)
-    batches = list(predictor.batches(rows))
-    answers: dict[int, Kind] = {}
-    for batch, found in zip(batches, pool.map(lambda b: predictor.finish([rows[i] for i in b]), batches), strict=True):
-        answers.update(zip(batch, found, strict=True))
-    return [answers[i] for i in range(len(rows))]

@@ -46,6 +46,14 @@ class Tune(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Option -> list of choices, or {low, high, log}; the family's own space when empty."""
 
 
+class Workers(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Machines that train: the short form is the system's name alone."""
+
+    name: str
+    options: dict[str, Any] = {}
+    """Options of the system (docs/systems has a page for each)."""
+
+
 class Train(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How the network is made and trained."""
 
@@ -62,6 +70,9 @@ class Train(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     tensorboard: str = ""
     """Folder, relative to the project, for TensorBoard's event files, one folder in it a training; none when empty.
     It cannot change the result: no step is made again for it."""
+    workers: str | Workers | None = None
+    """Where `options.processes` run: this machine when left out, or the workers of a system, as
+    `{name: ray, options: {…}}`. What trains together gives what it gives here: no step is made again for it."""
 
 
 class Optimize(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -148,6 +159,12 @@ class Project(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 def engine(settings: Project) -> Engine:
     """The project's engine in its long form."""
     return settings.engine if isinstance(settings.engine, Engine) else Engine(name=settings.engine)
+
+
+def workers(settings: Train) -> Workers | None:
+    """Where a training's processes run, in the long form; None for this machine."""
+    given = settings.workers
+    return Workers(name=given) if isinstance(given, str) else given
 
 
 def serve_of(text: str, settings: Serve, where: str) -> Serve:

@@ -1,4 +1,5 @@
-"""Training in several processes of this machine: starts them, hears the one that leads, ends all when one fails."""
+"""Training in several processes, of this machine or of others: starts them, hears the one that leads, ends all when one
+fails."""
 
 from __future__ import annotations
 
@@ -9,36 +10,79 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
+from modelworks.contracts import workers
 from modelworks.contracts.step import Work
+from modelworks.core import config
 from modelworks.core.errors import StepError
 from modelworks.core.progress import Progress
 
 _WORKER = "modelworks.stages.learn.worker"
+TOLD = "told.jsonl"
+"""File of a room with what the rank that leads tells, where it has no standard output that is heard."""
 _GRACE = 10.0
 """Seconds in which the others may end by themselves after the first has."""
 
 
-def run(work: Work, processes: int) -> dict[str, Any]:
-    """The facts of a training that `processes` processes did."""
-    with tempfile.TemporaryDirectory(prefix="modelworks-ranks-") as name:
+def run(work: Work, processes: int, elsewhere: config.Workers | None) -> dict[str, Any]:
+    """The facts of a training that `processes` processes did. Other machines find the room in the work's folders."""
+    with tempfile.TemporaryDirectory(prefix="modelworks-ranks-", dir=work.scratch if elsewhere else None) as name:
         room = Path(name)
         (room / "job.json").write_text(json.dumps(_job(work, processes)), "utf-8")
-        started = [_start(room, rank) for rank in range(processes)]
-        listener = threading.Thread(target=_listen, args=(started[0], work.progress), daemon=True)
-        listener.start()
-        try:
-            _wait(started, room)
-        finally:
-            _end(started)
-            listener.join(_GRACE)
-            assert started[0].stdout is not None
-            started[0].stdout.close()
+        if elsewhere is None:
+            _here(room, work.progress, processes)
+        else:
+            _elsewhere(room, work.progress, processes, elsewhere)
         facts: dict[str, Any] = json.loads((room / "facts.json").read_text("utf-8"))
         return facts
+
+
+def _here(room: Path, progress: Progress, processes: int) -> None:
+    started = [_start(room, rank) for rank in range(processes)]
+    assert started[0].stdout is not None
+    listener = threading.Thread(target=_listen, args=(started[0].stdout, progress), daemon=True)
+    listener.start()
+    try:
+        _wait(started, room)
+    finally:
+        _end(started)
+        listener.join(_GRACE)
+        started[0].stdout.close()
+
+
+def _elsewhere(room: Path, progress: Progress, processes: int, wish: config.Workers) -> None:
+    system = workers.find(wish.name)
+    options = workers.settled(wish.name, wish.options, where="train.workers.options")
+    (room / TOLD).touch()
+    over = threading.Event()
+    with (room / TOLD).open(encoding="utf-8") as told:
+        listener = threading.Thread(target=_listen, args=(_growing(told, over), progress), daemon=True)
+        listener.start()
+        try:
+            system.together(f"{_WORKER}:member", {"room": str(room)}, processes, options)
+        except StepError as error:
+            raise _told(room) or error from error
+        finally:
+            over.set()
+            listener.join(_GRACE)
+
+
+def _growing(stream: TextIO, over: threading.Event) -> Iterator[str]:
+    """Lines of a file that another process writes, until it is over."""
+    line = ""
+    while True:
+        last = over.is_set()
+        while piece := stream.readline():
+            line += piece
+            if line.endswith("\n"):
+                yield line
+                line = ""
+        if last:
+            return
+        over.wait(0.2)
 
 
 def _job(work: Work, processes: int) -> dict[str, Any]:
@@ -56,9 +100,8 @@ def _start(room: Path, rank: int) -> subprocess.Popen[str]:
         )  # fmt: skip
 
 
-def _listen(leader: subprocess.Popen[str], progress: Progress) -> None:
-    assert leader.stdout is not None
-    for line in leader.stdout:
+def _listen(lines: Iterable[str], progress: Progress) -> None:
+    for line in lines:
         try:
             told = json.loads(line)
         except ValueError:  # a library printed something
@@ -78,11 +121,17 @@ def _wait(started: Sequence[subprocess.Popen[str]], room: Path) -> None:
         time.sleep(0.05)
 
 
-def _fault(room: Path, rank: int, code: int) -> StepError:
-    told = sorted(room.glob("fault-*.json"))
-    if told:
-        fault = json.loads(told[0].read_text("utf-8"))
+def _told(room: Path) -> StepError | None:
+    """What a process said of its own end."""
+    for path in sorted(room.glob("fault-*.json")):
+        fault = json.loads(path.read_text("utf-8"))
         return StepError(fault["message"], where=fault.get("where", ""), seen=fault.get("seen"), hint=fault["hint"])
+    return None
+
+
+def _fault(room: Path, rank: int, code: int) -> StepError:
+    if told := _told(room):
+        return told
     lines = (room / f"errors-{rank}.txt").read_text("utf-8", "replace").strip().splitlines()
     return StepError(
         f"process {rank} of the training ended with {code}", where="train.options.processes",

@@ -35,11 +35,11 @@ _WRITING = 0.02
 
 def run(work: Work) -> dict[str, Any]:
     """Train; facts: score, metric, steps, how long."""
-    *_, options = _wanted(work)
+    wish, *_, options = _wanted(work)
     with machine.watched(work.output / machine.FILE):
         if options.processes == 1:
             return learn(work, ALONE)
-        return launching.run(work, options.processes)
+        return launching.run(work, options.processes, config.workers(wish))
 
 
 def learn(work: Work, ranks: Ranks) -> dict[str, Any]:
@@ -81,7 +81,8 @@ def _learn(work: Work, ranks: Ranks, progress: Progress) -> dict[str, Any]:
 
 def _wanted(work: Work) -> tuple[config.Train, Task, Family, Source, Recipe]:
     """What the project asks for; a ConfigError where its parts do not go together."""
-    wish = msgspec.convert(work.params["train"], config.Train)
+    where = work.params.get("workers")
+    wish = msgspec.convert({**work.params["train"], "workers": where}, config.Train)
     task = tasks.find(work.params["task"])
     family: Family = registry.leaf(FAMILIES, wish.family or task.shape, "FAMILY")
     if family.shape not in (task.shape, *task.also):
