@@ -19,7 +19,7 @@ def environment() -> dict[str, str]:
     """What Ray's processes, and those that call them, need to hear."""
     known = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     paths = [*([] if str(SUPPORT) in known else [str(SUPPORT)]), *filter(None, known)]
-    quiet = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "disabled", "RAY_DEDUP_LOGS": "0"}
+    quiet = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "disabled", "RAY_worker_niceness": "0"}
     return {**quiet, "PYTHONPATH": os.pathsep.join(paths)}
 
 

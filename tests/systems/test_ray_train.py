@@ -47,10 +47,10 @@ def test_the_loss_is_that_of_one_process_though_a_worker_is_killed(tmp_path: Pat
         killed.extend(processes("ray::RayTrainWorker")[-1:])
         os.kill(killed[0], signal.SIGKILL)
 
-    thread = threading.Thread(target=kill)
+    thread = threading.Thread(target=kill, daemon=True)
     thread.start()
     facts = train(tmp_path / "there", {"processes": 2}, there, ray_nodes)
-    thread.join()
+    thread.join(60)
     here = Curve()
     alone = train(tmp_path / "here", {}, here)
     assert facts["steps"] == alone["steps"]

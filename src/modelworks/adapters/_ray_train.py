@@ -7,34 +7,45 @@ import logging
 import sys
 import tempfile
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from modelworks.adapters import _ray
 from modelworks.core import registry
-from modelworks.core.errors import StepError
+from modelworks.core.errors import ModelworksError, StepError
 
 PATIENCE = 24 * 3600
 """Seconds that a rank may wait for another: Ray sees when one has died."""
 
 
-def together(part: str, facts: Mapping[str, Any], size: int, options: Mapping[str, Any]) -> None:
+def together(part: str, facts: Mapping[str, Any], size: int, room: Path, options: Mapping[str, Any]) -> None:
     """`size` ranks of one process group; `contracts/workers.py` says more."""
     with contextlib.redirect_stdout(sys.stderr), _ray.connected(options["address"]) as ray:
         _enough(ray, size, options)
         for tries in range(options["retries"] + 1):
             try:
-                with tempfile.TemporaryDirectory(prefix="modelworks-ray-") as folder:
+                with tempfile.TemporaryDirectory(prefix="ray-", dir=room) as folder:
                     _trainer({"part": part, "facts": dict(facts)}, size, options, folder).fit()
                 return
             except Exception as error:  # Ray wraps what a worker raised, and what ended it
                 failures = getattr(error, "worker_failures", {}) or {0: error}
-                if tries == options["retries"] or not any(_ray.died(ray, one) for one in failures.values()):
+                if tries == options["retries"] or any(map(_ours, failures.values())):
                     raise StepError("Ray's workers fail", where=f"ray {options['address']}", seen=_words(failures),
                                     hint="see whether it trains without train.workers") from error  # fmt: skip
 
 
+def _ours(error: BaseException | None) -> bool:
+    """Whether it is a fault that another try would meet again. When a worker dies, what is heard first may be how the
+    others miss it."""
+    while error is not None:
+        if isinstance(error, ModelworksError):
+            return True
+        error = getattr(error, "_base_exc", None) or error.__cause__
+    return False
+
+
 def _trainer(config: dict[str, Any], size: int, options: Mapping[str, Any], folder: str) -> Any:
-    """Failures are told, not retried: only the death of a worker is a reason to begin again."""
+    """One try: `together` begins again where that may help."""
     from ray.train import FailureConfig, RunConfig, ScalingConfig
     from ray.train.torch import TorchConfig, TorchTrainer
 

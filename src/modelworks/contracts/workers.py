@@ -8,12 +8,29 @@ the folders that the data names.
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 from modelworks.core import registry
 from modelworks.core.errors import ConfigError
 
 PACKAGE = "modelworks.adapters.workers"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """A search of parameters by Optuna."""
+
+    space: Mapping[str, str]
+    """Parameter -> distribution, as `optuna.distributions.distribution_to_json` writes it."""
+    trials: int
+    """In all, with those that are known."""
+    at_once: int
+    maximize: bool
+    seed: int
+    known: tuple[tuple[Mapping[str, Any], float], ...] = ()
+    """(parameters, score) of trials that were made before."""
 
 
 class Workers(Protocol):
@@ -35,10 +52,18 @@ class Workers(Protocol):
             options: with every option that there is.
         """
 
-    def together(self, part: str, facts: Mapping[str, Any], size: int, options: Mapping[str, Any]) -> None:
+    def search(
+        self, trial: str, facts: Mapping[str, Any], search: Search, room: Path, options: Mapping[str, Any]
+    ) -> None:
+        """Make the trials: `trial` is called with (facts, a name of the trial's own, its parameters) and gives its
+        score. One whose worker dies is called again by the same name, as often as the options say. `room` is a folder
+        for the system's own files, which all machines see."""
+
+    def together(self, part: str, facts: Mapping[str, Any], size: int, room: Path, options: Mapping[str, Any]) -> None:
         """`size` processes at once that do one thing, as ranks of a process group of torch.distributed, which is there
         when `part` is called with (facts, rank, size), and gone when it has returned in all of them. Where a worker
-        dies all are started again, as often as the options say. A StepError when one raises.
+        dies all are started again, as often as the options say. A StepError when one raises. `room` is a folder for
+        the system's own files, which all machines see.
         """
 
 

@@ -44,6 +44,9 @@ class Tune(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     trials: Annotated[int, Meta(ge=1)] = 10
     space: dict[str, Any] = {}
     """Option -> list of choices, or {low, high, log}; the family's own space when empty."""
+    at_once: Annotated[int, Meta(ge=1)] = 1
+    """Trials at the same time, on `train.workers`. A trial is chosen by those that have ended: this changes which are
+    made."""
 
 
 class Workers(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -71,8 +74,8 @@ class Train(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Folder, relative to the project, for TensorBoard's event files, one folder in it a training; none when empty.
     It cannot change the result: no step is made again for it."""
     workers: str | Workers | None = None
-    """Where `options.processes` run: this machine when left out, or the workers of a system, as
-    `{name: ray, options: {…}}`. What trains together gives what it gives here: no step is made again for it."""
+    """Where `options.processes` or the trials of `tune` run: this machine when left out, or the workers of a system, as
+    `{name: ray, options: {…}}`. They give what they would give here: no step is made again for it."""
 
 
 class Optimize(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

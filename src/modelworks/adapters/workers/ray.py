@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
+from pathlib import Path
 from typing import Any
+
+from modelworks.contracts.workers import Search
 
 
 class Ray:
@@ -18,10 +21,17 @@ class Ray:
 
         return _ray_data.spread(items, answer, facts, options)
 
-    def together(self, part: str, facts: Mapping[str, Any], size: int, options: Mapping[str, Any]) -> None:
+    def search(
+        self, trial: str, facts: Mapping[str, Any], search: Search, room: Path, options: Mapping[str, Any]
+    ) -> None:
+        from modelworks.adapters import _ray_tune
+
+        _ray_tune.search(trial, facts, search, room, options)
+
+    def together(self, part: str, facts: Mapping[str, Any], size: int, room: Path, options: Mapping[str, Any]) -> None:
         from modelworks.adapters import _ray_train
 
-        _ray_train.together(part, facts, size, options)
+        _ray_train.together(part, facts, size, room, options)
 
 
 WORKERS = Ray()

@@ -29,7 +29,9 @@ _GRACE = 10.0
 
 def run(work: Work, processes: int, elsewhere: config.Workers | None) -> dict[str, Any]:
     """The facts of a training that `processes` processes did. Other machines find the room in the work's folders."""
-    with tempfile.TemporaryDirectory(prefix="modelworks-ranks-", dir=work.scratch if elsewhere else None) as name:
+    with tempfile.TemporaryDirectory(
+        prefix="modelworks-ranks-", dir=work.scratch.absolute() if elsewhere else None
+    ) as name:
         room = Path(name)
         (room / "job.json").write_text(json.dumps(_job(work, processes)), "utf-8")
         if elsewhere is None:
@@ -62,7 +64,7 @@ def _elsewhere(room: Path, progress: Progress, processes: int, wish: config.Work
         listener = threading.Thread(target=_listen, args=(_growing(told, over), progress), daemon=True)
         listener.start()
         try:
-            system.together(f"{_WORKER}:member", {"room": str(room)}, processes, options)
+            system.together(f"{_WORKER}:member", {"room": str(room)}, processes, room, options)
         except StepError as error:
             raise _told(room) or error from error
         finally:
@@ -86,8 +88,8 @@ def _growing(stream: TextIO, over: threading.Event) -> Iterator[str]:
 
 
 def _job(work: Work, processes: int) -> dict[str, Any]:
-    folders = {name: str(getattr(work, name)) for name in ("output", "scratch", "project", "cache")}
-    inputs = {name: str(path) for name, path in work.inputs.items()}
+    folders = {name: str(getattr(work, name).absolute()) for name in ("output", "scratch", "project", "cache")}
+    inputs = {name: str(path.absolute()) for name, path in work.inputs.items()}
     return {**folders, "inputs": inputs, "params": dict(work.params), "size": processes}
 
 

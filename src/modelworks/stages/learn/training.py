@@ -26,7 +26,7 @@ from modelworks.stages.learn.fit import Fitted, fit
 from modelworks.stages.learn.judge import Judge
 from modelworks.stages.learn.ranks import ALONE, Ranks
 from modelworks.stages.learn.setting import Setting
-from modelworks.stages.learn.tune import tune
+from modelworks.stages.learn.tune import elsewhere, tune
 
 FAMILIES = "modelworks.stages.learn.families"
 _WRITING = 0.02
@@ -68,8 +68,11 @@ def _learn(work: Work, ranks: Ranks, progress: Progress) -> dict[str, Any]:
     wish, task, family, source, options = _wanted(work)
     dataset = Dataset.open(work.inputs["dataset"])
     setting = _setting(work, task, family, source, options, dataset, wish.seed, ranks, progress)
+    system = config.workers(wish)
     deadline = began + config.seconds(wish.budget, "train.budget") * (1 - _WRITING)
-    if wish.tune is not None:
+    if wish.tune is not None and system is not None:
+        options, fitted = elsewhere(setting, options, wish.tune, deadline, work, system)
+    elif wish.tune is not None:
         options, fitted = tune(setting, options, wish.tune, deadline, work.scratch)
     else:
         fitted = fit(setting, options, deadline, work.scratch)
@@ -77,6 +80,13 @@ def _learn(work: Work, ranks: Ranks, progress: Progress) -> dict[str, Any]:
         return {}
     checkpoint.write(work.output, setting, options, fitted, dataset)
     return facts(setting, fitted, time.monotonic() - began)
+
+
+def prepared(work: Work) -> tuple[Setting, Recipe]:
+    """All that a training needs but the network, and its options as the project gives them."""
+    wish, task, family, source, options = _wanted(work)
+    dataset = Dataset.open(work.inputs["dataset"])
+    return _setting(work, task, family, source, options, dataset, wish.seed, ALONE, work.progress), options
 
 
 def _wanted(work: Work) -> tuple[config.Train, Task, Family, Source, Recipe]:
@@ -101,6 +111,9 @@ def _together(options: Recipe, wish: config.Train) -> None:
     if seen > 1 and wish.tune is not None:
         hint = "tune with processes: 1, then train with what it found"
         raise ConfigError("a search of options trains in one process", where=where, seen=seen, hint=hint)
+    if wish.tune is not None and wish.tune.at_once > 1 and wish.workers is None:
+        hint = "train: {workers: {name: ray, options: {address: …}}}"
+        raise ConfigError("trials at once need workers", where="train.tune.at_once", seen=wish.tune.at_once, hint=hint)
     if options.shard == "full" and seen == 1:
         hint = "train: {options: {processes: 2}}"
         raise ConfigError("weights are parted among processes, and there is one", where=where, seen=seen, hint=hint)
