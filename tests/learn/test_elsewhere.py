@@ -14,11 +14,13 @@ sys.path.insert(0, str(Path(__file__).parent))
 from learn_fixtures import dataset, work
 from test_processes import CASES, STILL, Curve, known
 
+from modelworks import lifecycle
 from modelworks.contracts import task as tasks
 from modelworks.contracts import workers
-from modelworks.core import registry
+from modelworks.core import config, registry
 from modelworks.core.errors import ConfigError, ModelworksError, StepError
 from modelworks.dataset import create
+from modelworks.pipeline.keys import all_keys
 from modelworks.stages import learn
 
 TASK, MORE = CASES["compact"]
@@ -110,3 +112,15 @@ def test_a_search_goes_on_where_it_broke_off_and_keeps_the_best(tmp_path):
     assert scores[made["options"]["learning_rate"]] == best
     with pytest.raises(ConfigError, match="trials at once need workers"):
         train(tmp_path / "b", None, {"processes": 1}, tune=tune)
+
+
+def test_where_it_trains_is_no_part_of_a_key_and_trials_at_once_are(tmp_path):
+    (tmp_path / "x.txt").write_text("a text\n")
+    tune = "tune: {trials: 3}"
+    wishes = [tune, f"{tune}, workers: ray", f"{tune}, workers: {{name: ray, options: {{cpus: 2}}}}",
+              "tune: {trials: 3, at_once: 2}"]  # fmt: skip
+    keys = []
+    for wish in wishes:
+        text = f"name: x\ntask: {TASK}\ndata: {{source: x.txt}}\ntrain: {{{wish}}}\n"
+        keys.append(all_keys(lifecycle.plan(tmp_path, config.parse_project(text)))["train"])
+    assert keys[0] == keys[1] == keys[2] != keys[3]

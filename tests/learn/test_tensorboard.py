@@ -48,4 +48,4 @@ def test_where_curves_go_is_no_part_of_a_key(tmp_path):
         plan = lifecycle.plan(tmp_path, settings)
         keys.append(all_keys(plan)["train"])
     assert keys[0] == keys[1] != keys[2]
-    assert plan.step("train").unkeyed == {"tensorboard": ""}
+    assert plan.step("train").unkeyed == {"tensorboard": "", "workers": None}

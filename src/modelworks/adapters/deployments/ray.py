@@ -83,11 +83,15 @@ class _Application:
         serve = _ray_serve.module()
         if self.name not in (found := serve.status().applications):
             return "", {}
+        status = str(found[self.name].status.value)
         try:
             stands = serve.get_app_handle(self.name).standing.remote().result(timeout_s=30)
-        except Exception:  # whatever a replica's end may look like
+        except Exception as error:  # whatever a replica's end may look like
+            if status == "RUNNING":
+                hint = "serve status; another name in modelworks.yaml is another application"
+                raise StepError("an application of that name is not ours", where=self.name, hint=hint) from error
             stands = {}
-        return str(found[self.name].status.value), stands
+        return status, stands
 
     def put(self, given: Mapping[str, str]) -> None:
         """Make it so, and wait until it answers."""
