@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,7 +38,8 @@ class Nodes:
         return str(self.cluster.address)
 
     def add(self) -> None:
-        with _environment({"MODELWORKS_CACHE": str(self.cache)}):
+        with _environment({"MODELWORKS_CACHE": str(self.cache)}), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Ray forks to start a node, of which lance warns
             self.workers.append(self.cluster.add_node(num_cpus=CORES))
 
     def kill(self, pid: int) -> None:
