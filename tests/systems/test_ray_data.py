@@ -51,7 +51,7 @@ def on(ray_nodes: Nodes) -> tuple[str, ...]:
 def test_a_bad_line_stops_there_and_the_run_goes_on_when_it_is_mended(files: Path, ray_nodes: Nodes) -> None:
     lines = (files / "in.jsonl").read_bytes().splitlines(keepends=True)
     (files / "bad.jsonl").write_bytes(b"".join([*lines[:3000], b"no JSON\n", *lines[3001:]]))
-    stopped = started("bad.jsonl", "mended", *on(ray_nodes)).communicate(timeout=300)[1]
+    stopped = "".join(started("bad.jsonl", "mended", *on(ray_nodes)).communicate(timeout=300))
     assert "not JSON" in stopped
     assert "bad.jsonl:3001" in stopped
     assert not (files / "mended").exists()
