@@ -38,6 +38,16 @@ class Nodes:
         return str(self.cluster.address)
 
     def add(self) -> None:
+        """Ray gives a node 30 seconds to start, which a busy machine may not do: then another is tried."""
+        for left in (2, 1, 0):
+            try:
+                self._add()
+                return
+            except Exception as error:
+                if not left or "timed out" not in str(error):
+                    raise
+
+    def _add(self) -> None:
         with _environment({"MODELWORKS_CACHE": str(self.cache)}), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Ray forks to start a node, of which lance warns
             self.workers.append(self.cluster.add_node(num_cpus=CORES))
