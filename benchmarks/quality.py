@@ -67,11 +67,11 @@ SHAKESPEARE = {"source": "generation/tinyshakespeare/input.txt", "split": "time"
 WIKITEXT = {"source": "generation/wikitext2/valid.txt", "split": "time", "dev": 0.1, "test": 0.0001}
 PLANS: dict[str, dict[str, Any]] = {
     "xquad-reader": {
-        "task": "question-answering", "data": XQUAD, "model": "all-MiniLM-L6-v2", "budget": "6m", "bar": None,
+        "task": "question-answering", "data": XQUAD, "model": "all-MiniLM-L6-v2", "budget": "25m", "bar": None,
         "options": {"batch_size": 8, "epochs": 4, "scorings": 0.5},
     },
     "subjqa-reader": {
-        "task": "question-answering", "data": SUBJQA, "model": "all-MiniLM-L6-v2", "budget": "6m", "bar": None,
+        "task": "question-answering", "data": SUBJQA, "model": "all-MiniLM-L6-v2", "budget": "25m", "bar": None,
     },
     "sst2": {
         "task": "sentiment-analysis", "data": SST2, "model": "all-MiniLM-L6-v2", "budget": "45m", "bar": 0.89,
