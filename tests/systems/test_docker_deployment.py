@@ -11,12 +11,11 @@ from typing import Any
 import docker_engine
 import pytest
 import yaml
-from click.testing import CliRunner
+from commands import modelworks
 from docker_engine import Engine
 from outside import answers, free_port
 from tiny_bundles import make_text_bundle
 
-from modelworks.cli.main import group
 from modelworks.core.errors import StepError
 
 pytestmark = pytest.mark.systems
@@ -44,10 +43,7 @@ def port(docker: Engine, serving_image: str, project: Path, monkeypatch: pytest.
 
 
 def deploy(*arguments: str) -> Any:
-    result = CliRunner().invoke(group, ["deploy", "docker", *arguments], standalone_mode=False)
-    if result.exception:
-        raise result.exception
-    return json.loads(result.stdout) if "--json" in arguments else result.stdout
+    return modelworks("deploy", "docker", *arguments)
 
 
 def served(port: int) -> str:

@@ -15,7 +15,7 @@ import kubernetes_cluster
 import metrics_adapter
 import pytest
 import yaml
-from click.testing import CliRunner
+from commands import modelworks
 from docker_engine import Engine
 from engine_suite import *  # noqa: F403
 from kubernetes_cluster import Cluster, inputs, load, within
@@ -25,7 +25,6 @@ from tiny_tasks import project as tiny_project
 
 from modelworks.adapters.deployments.kubernetes import DEPLOYMENT
 from modelworks.bundle import open_manifest
-from modelworks.cli.main import group
 from modelworks.core.errors import StepError
 
 pytestmark = pytest.mark.systems
@@ -67,13 +66,6 @@ def namespace(
     (project / "modelworks.yaml").write_text(yaml.safe_dump(settings))
     with cluster.namespace(name):
         yield name
-
-
-def modelworks(*arguments: str) -> Any:
-    result = CliRunner().invoke(group, list(arguments), standalone_mode=False)
-    if result.exception:
-        raise result.exception
-    return json.loads(result.stdout) if "--json" in arguments else result.stdout
 
 
 def deploy(bundle: Path, *arguments: str) -> Any:

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import yaml
 from click.testing import CliRunner
+from commands import modelworks
 from outside import free_port
 from ray_cluster import Nodes
 from tiny_bundles import make_text_bundle
@@ -67,10 +68,7 @@ def ended(ray_nodes: Nodes) -> Iterator[None]:
 
 
 def deploy(*arguments: str) -> Any:
-    result = CliRunner().invoke(group, ["deploy", "ray", *arguments], standalone_mode=False)
-    if result.exception:
-        raise result.exception
-    return json.loads(result.stdout) if "--json" in arguments else result.stdout
+    return modelworks("deploy", "ray", *arguments)
 
 
 def predict(bundle: str) -> Any:

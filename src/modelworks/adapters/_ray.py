@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from modelworks.contracts.check import Finding
-from modelworks.core.errors import ConfigError, MissingExtra, StepError
+from modelworks.core.errors import MissingExtra, StepError
 
 
 @contextmanager
@@ -48,14 +48,6 @@ def check(what: str, address: str) -> Finding:
             return Finding(what, "ok", f"{ray.cluster_resources().get('CPU', 0):.0f} cores")
     except (MissingExtra, StepError) as error:
         return Finding(what, "fault", error.message, error.hint)
-
-
-def settled(where: str, known: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Options with their defaults; a ConfigError for one that is not known."""
-    for name in given:
-        if name not in known:
-            raise ConfigError("ray has no such option", where=where, seen=name, allowed=sorted(known))
-    return {**known, **given}
 
 
 def died(ray: Any, error: BaseException | None) -> bool:

@@ -4,6 +4,7 @@ and the file that `export ray` writes names it by `import_path`."""
 from __future__ import annotations
 
 import importlib
+import json
 import logging
 import math
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from modelworks.contracts.objects import open_objects
+from modelworks.contracts.target import Facts
 from modelworks.core import config, paths, registry
 from modelworks.core.errors import BundleError, ConfigError
 from modelworks.pipeline.remote import Remote
@@ -21,6 +23,20 @@ KNOWN: dict[str, str] = {"bundle": "", "id": "", "store": "", "replicas": "1", "
 """Argument of `application` -> its default: folder of the bundle as replicas see it; its id, which is then checked;
 where machines share bundles, for replicas that do not see the folder; replicas and cores of each; section `serve` of
 modelworks.yaml as JSON; where the application is put, which is only told back."""
+
+
+PROXIES = ("EveryNode", "HeadOnly")
+"""Where Ray Serve listens."""
+
+
+def arguments(facts: Facts, bundle: str, id_: str) -> dict[str, str]:
+    """Those of `application` for a project, by the options `replicas`, `cpus` and `route`."""
+    given, settings = facts.options, facts.settings
+    return {
+        "bundle": bundle, "id": id_, "store": str(settings.get("store", "")), "replicas": given["replicas"],
+        "cpus": given["cpus"], "serve": json.dumps(settings.get("serve", {}), sort_keys=True),
+        "route": "/" + given["route"].strip("/"),
+    }  # fmt: skip
 
 
 def application(given: dict[str, str]) -> Any:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 from modelworks.contracts.check import Finding
-from modelworks.core import registry
-from modelworks.core.errors import ConfigError, ModelworksError
+from modelworks.core import config, registry
+from modelworks.core.errors import ModelworksError
 
 PACKAGE = "modelworks.adapters.sinks"
 
@@ -85,10 +85,4 @@ def find(name: str) -> Sink:
 
 def settled(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """A sink's defaults with the given options over them; a ConfigError for an option that it has not."""
-    options = find(name).options
-    for key in given:
-        if key not in options:
-            raise ConfigError(
-                f"{name} has no such option", where=f"serve.sinks.{name}", seen=key, allowed=sorted(options)
-            )
-    return {**options, **given}
+    return config.settled(name, find(name).options, given, where=f"serve.sinks.{name}")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from modelworks.core import registry
+from modelworks.core import config, registry
 from modelworks.core.errors import ConfigError
 
 PACKAGE = "modelworks.adapters.workers"
@@ -76,10 +76,9 @@ def find(name: str) -> Workers:
 def settled(name: str, given: Mapping[str, Any], where: str) -> dict[str, Any]:
     """Options with their defaults; a ConfigError for one that is not known or is of another type."""
     known = find(name).options
+    chosen = config.settled(name, known, given, where)
     for key, value in given.items():
-        if key not in known:
-            raise ConfigError(f"{name} has no such option", where=where, seen=key, allowed=sorted(known))
         if not isinstance(value, type(known[key])) and not (isinstance(value, int) and isinstance(known[key], float)):
             kind = type(known[key]).__name__
             raise ConfigError(f"{key} is not of type {kind}", where=f"{where}.{key}", seen=value, allowed=kind)
-    return {**known, **given}
+    return chosen

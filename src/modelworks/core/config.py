@@ -7,6 +7,7 @@ Defaults are part of the meaning: a project that leaves a key out and one that w
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -168,6 +169,14 @@ def workers(settings: Train) -> Workers | None:
     """Where a training's processes run, in the long form; None for this machine."""
     given = settings.workers
     return Workers(name=given) if isinstance(given, str) else given
+
+
+def settled(name: str, known: Mapping[str, Any], given: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """The options of what has this name, with the given ones over their defaults; a ConfigError for one it has not."""
+    for key in given:
+        if key not in known:
+            raise ConfigError(f"{name} has no such option", where=where, seen=key, allowed=sorted(known))
+    return {**known, **given}
 
 
 def serve_of(text: str, settings: Serve, where: str) -> Serve:

@@ -19,7 +19,6 @@ from modelworks.contracts.check import Finding
 from modelworks.contracts.deployment import Change, Situation
 from modelworks.core.errors import ConfigError, StepError
 
-PROXIES = ("EveryNode", "HeadOnly")
 DOOR = 60.0
 """Seconds that a proxy may take to lead to replicas which run."""
 
@@ -69,14 +68,8 @@ class _Application:
         options = situation.facts.options
         self.name, self._say = situation.facts.name, situation.say
         self._options, self._wait = options, float(_ray_serve.number(options, "wait", float))
-        route = "/" + options["route"].strip("/")
-        self.door = f"http://{options['host']}:{options['port']}{route}".rstrip("/")
-        self.wanted = {
-            "bundle": str(situation.bundle.resolve()), "id": situation.bundle_id,
-            "store": str(situation.facts.settings.get("store", "")), "replicas": options["replicas"],
-            "cpus": options["cpus"], "serve": json.dumps(situation.facts.settings.get("serve", {}), sort_keys=True),
-            "route": route,
-        }  # fmt: skip
+        self.wanted = _ray_serve.arguments(situation.facts, str(situation.bundle.resolve()), situation.bundle_id)
+        self.door = f"http://{options['host']}:{options['port']}{self.wanted['route']}".rstrip("/")
 
     def look(self) -> tuple[str, dict[str, str]]:
         """(its status, what it was made from); two empty values where there is none."""
@@ -149,8 +142,10 @@ def _words(state: Any) -> str:
 def _running(situation: Situation) -> Any:
     """The application, on a cluster that answers; what Ray says is said in our words."""
     options = situation.facts.options
-    if options["proxies"] not in PROXIES:
-        raise ConfigError("not one of its values", where="--set proxies", seen=options["proxies"], allowed=PROXIES)
+    if options["proxies"] not in _ray_serve.PROXIES:
+        raise ConfigError(
+            "not one of its values", where="--set proxies", seen=options["proxies"], allowed=_ray_serve.PROXIES
+        )
     with _ray.connected(options["address"]) as ray:
         try:
             yield _Application(situation)

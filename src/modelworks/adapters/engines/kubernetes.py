@@ -18,7 +18,7 @@ from typing import Any
 from modelworks.adapters._kubectl import OPTIONS, Kubectl
 from modelworks.contracts.check import Finding
 from modelworks.contracts.step import Order
-from modelworks.core import commands
+from modelworks.core import commands, config
 from modelworks.core.errors import ConfigError, StepError
 
 _KNOWN: dict[str, Any] = {**OPTIONS, "jobs": "deploy/kubernetes/steps", "python": "python", "wait": 86400}
@@ -130,11 +130,7 @@ def _template(kubectl: Kubectl, folder: Any) -> dict[str, Any]:
 
 
 def _options(given: Mapping[str, Any]) -> dict[str, Any]:
-    for name in given:
-        if name not in _KNOWN:
-            where = "engine.options"
-            raise ConfigError("kubernetes has no such option", where=where, seen=name, allowed=sorted(_KNOWN))
-    return {**_KNOWN, **given}
+    return config.settled("kubernetes", _KNOWN, given, where="engine.options")
 
 
 ENGINE = Kubernetes()

@@ -16,8 +16,8 @@ from typing import Any
 
 from modelworks.contracts.check import Finding
 from modelworks.contracts.step import Order
-from modelworks.core import commands, hashing
-from modelworks.core.errors import ConfigError, StepError
+from modelworks.core import commands, config, hashing
+from modelworks.core.errors import StepError
 
 
 class Luigi:
@@ -126,11 +126,7 @@ def _build(nodes: list[Any], options: Mapping[str, Any]) -> None:
 
 
 def _options(given: Mapping[str, Any]) -> dict[str, Any]:
-    known: dict[str, Any] = {"scheduler": "", "workers": 1}
-    for name in given:
-        if name not in known:
-            raise ConfigError("luigi has no such option", where="engine.options", seen=name, allowed=sorted(known))
-    return {**known, **given}
+    return config.settled("luigi", {"scheduler": "", "workers": 1}, given, where="engine.options")
 
 
 ENGINE = Luigi()

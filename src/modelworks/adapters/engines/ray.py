@@ -14,7 +14,7 @@ from typing import Any
 from modelworks.adapters import _ray
 from modelworks.contracts.check import Finding
 from modelworks.contracts.step import Order
-from modelworks.core import commands
+from modelworks.core import commands, config
 from modelworks.core.errors import StepError
 
 _KNOWN: dict[str, Any] = {"address": "local", "retries": 2, "cpus": 1, "gpus": 0}
@@ -24,12 +24,12 @@ class Ray:
     """Orders steps as Ray tasks; each runs its step's command."""
 
     def run(self, order: Order) -> None:
-        options = _ray.settled("engine.options", _KNOWN, order.options)
+        options = _options(order.options)
         with _ray.connected(options["address"]):
             _Run(order, _task(options)).finish()
 
     def check(self, options: Mapping[str, Any]) -> Finding:
-        address = _ray.settled("engine.options", _KNOWN, options)["address"]
+        address = _options(options)["address"]
         return _ray.check(f"engine ray {address}", address)
 
 
@@ -73,6 +73,10 @@ def _task(options: Mapping[str, Any]) -> Any:
 
     reserve = ray.remote(num_cpus=options["cpus"], num_gpus=options["gpus"], max_retries=options["retries"])
     return reserve(step)
+
+
+def _options(given: Mapping[str, Any]) -> dict[str, Any]:
+    return config.settled("ray", _KNOWN, given, where="engine.options")
 
 
 ENGINE = Ray()

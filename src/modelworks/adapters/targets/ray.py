@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from modelworks.adapters import _ray_serve
 from modelworks.adapters.targets._text import fill, head, number
 from modelworks.contracts.target import Facts, File, Target
 
@@ -37,12 +38,10 @@ applications:
 
 
 def _files(facts: Facts) -> tuple[File, ...]:
-    given, settings = facts.options, facts.settings
-    quoted = {
-        "bundle": given["bundle"], "id": given["id"], "host": given["host"], "proxies": given["proxies"],
-        "route": "/" + given["route"].strip("/"), "store": str(settings.get("store", "")),
-        "serve": json.dumps(settings.get("serve", {}), sort_keys=True), "name": facts.name,
-    }  # fmt: skip
+    given = facts.options
+    arguments = _ray_serve.arguments(facts, given["bundle"], given["id"])
+    quoted = {name: arguments[name] for name in ("bundle", "id", "store", "serve", "route")}
+    quoted |= {"host": given["host"], "proxies": given["proxies"], "name": facts.name}
     # a JSON string is a YAML string
     counted = {name: number(facts, name) for name in ("port", "replicas")}
     values = {**given, **counted, **{name: json.dumps(value) for name, value in quoted.items()}}
@@ -58,6 +57,6 @@ TARGET = Target(
         "bundle": "/bundle", "id": "", "route": "/", "host": "0.0.0.0", "port": "8000", "proxies": "EveryNode",  # noqa: S104
         "replicas": "1", "cpus": "1",
     },
-    choices={"proxies": ("EveryNode", "HeadOnly")},
+    choices={"proxies": _ray_serve.PROXIES},
     next_="serve deploy deploy/ray/serve.yaml",
 )  # fmt: skip

@@ -65,9 +65,7 @@ def recorded(work: Work, ranks: Ranks) -> Iterator[Progress]:
 
 def _learn(work: Work, ranks: Ranks, progress: Progress) -> dict[str, Any]:
     began = time.monotonic()
-    wish, task, family, source, options = _wanted(work)
-    dataset = Dataset.open(work.inputs["dataset"])
-    setting = _setting(work, task, family, source, options, dataset, wish.seed, ranks, progress)
+    wish, dataset, setting, options = prepared(work, ranks, progress)
     system = config.workers(wish)
     deadline = began + config.seconds(wish.budget, "train.budget") * (1 - _WRITING)
     if wish.tune is not None and system is not None:
@@ -82,11 +80,12 @@ def _learn(work: Work, ranks: Ranks, progress: Progress) -> dict[str, Any]:
     return facts(setting, fitted, time.monotonic() - began)
 
 
-def prepared(work: Work) -> tuple[Setting, Recipe]:
-    """All that a training needs but the network, and its options as the project gives them."""
+def prepared(work: Work, ranks: Ranks, progress: Progress) -> tuple[config.Train, Dataset, Setting, Recipe]:
+    """(what the project asks for, the data, all that a training needs but the network, its options)."""
     wish, task, family, source, options = _wanted(work)
     dataset = Dataset.open(work.inputs["dataset"])
-    return _setting(work, task, family, source, options, dataset, wish.seed, ALONE, work.progress), options
+    setting = _setting(work, task, family, source, options, dataset, wish.seed, ranks, progress)
+    return wish, dataset, setting, options
 
 
 def _wanted(work: Work) -> tuple[config.Train, Task, Family, Source, Recipe]:

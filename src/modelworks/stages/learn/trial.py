@@ -11,6 +11,7 @@ from typing import Any
 from modelworks.contracts.step import Work
 from modelworks.stages.learn import training
 from modelworks.stages.learn.fit import fit
+from modelworks.stages.learn.ranks import ALONE
 from modelworks.stages.learn.tune import changed, keep, mark
 
 
@@ -20,7 +21,7 @@ def run(facts: dict[str, Any], name: str, params: Mapping[str, Any]) -> float:
     folder.mkdir(parents=True, exist_ok=True)
     if (folder / "fitted.json").is_file():
         return float(json.loads((folder / "fitted.json").read_text("utf-8"))["score"])
-    setting, options = training.prepared(work)
+    *_, setting, options = training.prepared(work, ALONE, work.progress)
     fitted = fit(setting, changed(options, params), time.monotonic() + facts["seconds"], folder)
     mark(folder, params)
     keep(folder, fitted)
