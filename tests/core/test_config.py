@@ -1,7 +1,7 @@
 import msgspec
 import pytest
 
-from modelworks.core.config import Project, Serve, load_project, parse_project, percent, seconds, serve_of
+from modelworks.core.config import Project, Serve, load_project, parse_project, percent, seconds, serve_of, setting
 from modelworks.core.errors import ConfigError
 
 BASE = "name: a\ntask: ner\ndata: {source: x}\n"
@@ -61,9 +61,17 @@ def test_yaml_cannot_make_objects() -> None:
 
 def test_overrides() -> None:
     assert parse_project(BASE, overrides=("train.seed=3", "gate.entity_f1='>= 0.4'")).train.seed == 3
-    for override, words in (("train.sed=3", "did you mean"), ("nothing", "a.b=value"), ("name.x=3", "no mapping")):
+    for override, words in (("train.sed=3", "did you mean"), ("nothing", "KEY=VALUE"), ("name.x=3", "no mapping")):
         with pytest.raises(ConfigError, match=words):
             parse_project(BASE, overrides=(override,))
+
+
+def test_a_setting_is_read_as_the_file_would_be() -> None:
+    read = dict(map(setting, ("a=3", "b=[1, x]", 'c={"d": true}', "e=>= 0.4", "f=", "g=h=i")))
+    assert read == {"a": 3, "b": [1, "x"], "c": {"d": True}, "e": ">= 0.4", "f": None, "g": "h=i"}
+    for text in ("a", "=3", ""):
+        with pytest.raises(ConfigError, match="KEY=VALUE"):
+            setting(text)
 
 
 def test_durations_and_shares() -> None:

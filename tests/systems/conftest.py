@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -45,14 +44,3 @@ def ray_nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ray_cluster.
     """A Ray cluster of a head without cores and two workers."""
     with ray_cluster.running(tmp_path_factory.mktemp("cache")) as found:
         yield found
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """A table of what ran, so that nothing is skipped silently."""
-    rows: dict[str, Counter[str]] = {}
-    for outcome in ("passed", "failed", "error", "skipped"):
-        for report in terminalreporter.stats.get(outcome, ()):
-            rows.setdefault(report.nodeid.partition("::")[0].rpartition("/")[2], Counter())[outcome] += 1
-    terminalreporter.section("outside systems")
-    for name, counts in sorted(rows.items()):
-        terminalreporter.write_line(f"{name:36} " + ", ".join(f"{count} {what}" for what, count in counts.items()))

@@ -8,7 +8,7 @@ from typing import Any
 
 from modelworks.contracts import task as tasks
 from modelworks.contracts.foreign import Request
-from modelworks.core import registry
+from modelworks.core import config, registry
 from modelworks.core.errors import ConfigError
 from modelworks.core.files import commit_folder
 
@@ -21,11 +21,12 @@ def imported(
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise ConfigError("a bundle is imported into an empty folder", where=str(output))
     # by name, so that a missing torch is told as the extra that brings it
-    run, parsed = (registry.load(f"modelworks.stages.learn.importing:{what}") for what in ("run", "options"))
+    run = registry.load("modelworks.stages.learn.importing:run")
     found = tasks.find(task)
     request = Request(
-        task=found.name, labels=labels, like=like, python=python, family=family, model=model, options=parsed(options)
-    )
+        task=found.name, labels=labels, like=like, python=python, family=family, model=model,
+        options=dict(map(config.setting, options)),
+    )  # fmt: skip
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}.") as room:
         made, scratch = Path(room) / "bundle", Path(room) / "scratch"

@@ -33,7 +33,7 @@ def reader(
         if not Path(name).exists():
             raise DataError("there is no such file", where=name)
     data: dict[str, Any] = {"source": [str(Path(name).resolve()) for name in files], "format": form}
-    data["columns"] = dict(_pair(text) for text in columns)
+    data["columns"] = dict(map(column, columns))
     sources = Sources(task, data, Path.cwd())
 
     told: list[bool] = []
@@ -72,8 +72,9 @@ def _fault(one: Example | Bad) -> Bad | None:
     return None
 
 
-def _pair(text: str) -> tuple[str, str]:
-    field, mark, column = text.partition("=")
-    if not mark:
-        raise ConfigError("not a column", where="--column", seen=text, allowed="FIELD=NAME")
-    return field, column
+def column(text: str) -> tuple[str, str]:
+    """`FIELD=NAME`, taken apart."""
+    field, _, name = text.partition("=")
+    if not field or not name:
+        raise ConfigError("not a column", where="--column", seen=text, allowed="FIELD=NAME, as text=review")
+    return field, name

@@ -20,7 +20,7 @@ import msgspec
 
 from modelworks.cli._answers import Answered, Answerer, Asked, chunks, opened
 from modelworks.cli._attach import ATTACH, attached
-from modelworks.core import files
+from modelworks.core import config, files
 from modelworks.core.errors import ConfigError, DataError
 from modelworks.core.progress import Progress
 
@@ -75,7 +75,7 @@ def _elsewhere(asked: Asked, on: str, given: tuple[str, ...]) -> Answering:
     from modelworks.contracts import workers
 
     system = workers.find(on)
-    options = workers.settled(on, _options(given), where="--set")
+    options = workers.settled(on, dict(map(config.setting, given)), where="--set")
 
     def answering(lines: BinaryIO, state: State) -> Found:
         facts = msgspec.to_builtins(msgspec.structs.replace(asked, read=state.read, lines=state.lines))

@@ -31,6 +31,7 @@ def import_(
 ) -> int:  # fmt: skip
     """Check labelled files as a run would, and convert them to one file."""
     from modelworks.cli import _show
+    from modelworks.cli._labelled import column
     from modelworks.contracts import task as contract
     from modelworks.core import config
     from modelworks.core.errors import ConfigError
@@ -41,7 +42,7 @@ def import_(
     found = contract.find(task or config.load_project(config.find_project()).task)
     data = {
         "source": list(files), "format": name, "skip_bad": skip_bad, "dev": 0.1, "test": 0.2,
-        "columns": dict(_pair(column) for column in columns),
+        "columns": dict(map(column, columns)),
     }  # fmt: skip
     with _show.progress() as progress:
         validation = convert(found, data, Path.cwd(), to, progress)
@@ -101,15 +102,6 @@ def diff(old: str, new: str, as_json: bool) -> int:
     plain = msgspec.to_builtins(found)
     click.echo(json.dumps(plain, ensure_ascii=False) if as_json else _changes(plain))
     return 0
-
-
-def _pair(text: str) -> tuple[str, str]:
-    from modelworks.core.errors import ConfigError
-
-    field, mark, column = text.partition("=")
-    if not mark or not field or not column:
-        raise ConfigError("not a column", where="--column", seen=text, allowed="FIELD=COLUMN, as text=review")
-    return field, column
 
 
 def _report(validation: dict[str, Any]) -> str:

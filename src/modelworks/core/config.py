@@ -258,21 +258,27 @@ def _loader() -> Any:
     return getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-def _override(value: dict[str, Any], text: str) -> None:
+def setting(text: str) -> tuple[str, Any]:
+    """`KEY=VALUE` of a command line: the value as modelworks.yaml would read it, as it stands where that is no YAML."""
     import yaml
 
-    keys, mark, given = text.partition("=")
-    if not mark or not keys:
-        raise ConfigError("not an override", where="--set", seen=text, allowed="a.b=value")
+    key, mark, given = text.partition("=")
+    if not mark or not key:
+        raise ConfigError("not a setting", where="--set", seen=text, allowed="KEY=VALUE")
+    try:
+        return key, yaml.load(given, Loader=_loader())  # noqa: S506 (a SafeLoader)
+    except yaml.YAMLError:
+        return key, given  # as in --set 'gate.accuracy=>= 0.4', which is no YAML without quotes
+
+
+def _override(value: dict[str, Any], text: str) -> None:
+    keys, given = setting(text)
     *path, last = keys.split(".")
     for key in path:
         value = value.setdefault(key, {})
         if not isinstance(value, dict):
             raise ConfigError("an override goes through a key that holds no mapping", where="--set", seen=text)
-    try:
-        value[last] = yaml.load(given, Loader=_loader())  # noqa: S506 (a SafeLoader)
-    except yaml.YAMLError:
-        value[last] = given  # as in --set 'gate.accuracy=>= 0.4', which is no YAML without quotes
+    value[last] = given
 
 
 def _keys(struct: type[Struct]) -> list[str]:

@@ -188,19 +188,3 @@ def _digest(file: Path) -> str:
         return hashing.file_digest(file)
     parts = sorted(path for path in file.rglob("*") if path.is_file())
     return hashing.digest("import", {path.relative_to(file).as_posix(): hashing.file_digest(path) for path in parts})
-
-
-def options(pairs: Sequence[str]) -> dict[str, Any]:
-    """`key=value` texts as options; values in YAML or JSON."""
-    import yaml
-
-    found: dict[str, Any] = {}
-    for text in pairs:
-        key, mark, value = text.partition("=")
-        if not mark:
-            raise ConfigError("not an option", where="--set", seen=text, allowed="key=value")
-        try:
-            found[key] = yaml.safe_load(value)
-        except yaml.YAMLError as error:
-            raise ConfigError(f"not YAML: {error}", where="--set", seen=text) from error
-    return found

@@ -1,0 +1,83 @@
+"""Which tests go together to one worker of pytest-xdist, in which order, on which core, and until when.
+
+A plugin of tests/conftest.py. With `--dist loadgroup --no-loadscope-reorder`:
+
+- tests of one module go together, for they may share what is made once for it; so do tests of several modules that
+  share an engine or a cluster; a slow test that shares nothing goes alone;
+- what takes long comes first, so that no worker is left with it at the end.
+
+`--pin` keeps each worker, and what it starts, to a core of its own: two trainings with two threads each on two cores
+wait for each other most of the time. $MODELWORKS_TESTS_UNTIL (seconds since 1970) skips what has not begun by then,
+and says so.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+
+import pytest
+
+TOGETHER = {"docker": "docker", "serving_context": "docker", "ray_nodes": "ray"}
+"""Fixture of a whole session -> the group of all tests that ask for it."""
+FIRST = ("docker", "ray")
+"""Groups that take longest."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--pin", action="store_true", help="keep each worker to a core of its own")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    worker = getattr(config, "workerinput", None)
+    if worker and config.getoption("pin"):
+        cores = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {cores[int(worker["workerid"].removeprefix("gw")) % len(cores)]})
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give every test its group before xdist writes it into the test's name."""
+    groups = {item: group(item) for item in items}
+    for item, name in groups.items():
+        item.add_marker(pytest.mark.xdist_group(name))
+    long = {name for item, name in groups.items() if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: (groups[item] not in FIRST, groups[item] not in long))
+
+
+def group(item: pytest.Item) -> str:
+    """The name that a test has in common with those that must run in its worker."""
+    for fixture, name in TOGETHER.items():
+        if fixture in getattr(item, "fixturenames", ()):
+            return name
+    module = item.nodeid.partition("::")[0]
+    alone = item.get_closest_marker("slow") or "e2e" in item.path.parts
+    return item.nodeid if alone and not _shares(item) else module
+
+
+def _shares(item: pytest.Item) -> bool:
+    """Whether a fixture of the test outlives it and is not the whole session's."""
+    found = item._fixtureinfo.name2fixturedefs.values()  # type: ignore[attr-defined]
+    return any(one.scope in ("module", "class", "package") for several in found for one in several)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    until = float(os.environ.get("MODELWORKS_TESTS_UNTIL") or "inf")
+    if time.time() > until:
+        pytest.skip("no time left: $MODELWORKS_TESTS_UNTIL is over")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """A table of the outside systems that were tried, so that nothing is skipped silently."""
+    rows: dict[str, Counter[str]] = {}
+    for outcome in ("passed", "failed", "error", "skipped", "rerun"):
+        for report in terminalreporter.stats.get(outcome, ()):
+            folder, _, name = report.nodeid.partition("::")[0].rpartition("/")
+            if folder.endswith("systems"):
+                rows.setdefault(name, Counter())[outcome] += 1
+    if not rows:
+        return
+    terminalreporter.section("outside systems")
+    for name, counts in sorted(rows.items()):
+        terminalreporter.write_line(f"{name:36} " + ", ".join(f"{count} {what}" for what, count in counts.items()))
