@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -28,6 +29,38 @@ def row(name: str, p50: float, *, size: float = 10e6, rate: float = 100, share: 
         "variant": name, "p50_ms": p50, "size": size, "throughput": rate, "kept": share, "metric": 0.9 * share,
         "same": same, "parity": {"score": 0.5, "agreement": 1.0, "allowed": 0.01},
     }  # fmt: skip
+
+
+class Slow:
+    """A predictor that takes a second for each row, by the clock that timing reads."""
+
+    manifest = SimpleNamespace(runtime=SimpleNamespace(threads=1))
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now, self.calls = 0.0, []
+        monkeypatch.setattr(timing, "time", SimpleNamespace(perf_counter=lambda: self.now))
+        monkeypatch.setattr(timing, "cores", lambda: 1)
+
+    def prepare(self, inputs):
+        return [SimpleNamespace(length=one) for one in inputs]
+
+    def finish(self, rows):
+        self.calls.append(len(rows))
+        self.now += len(rows)
+        return rows
+
+    predict = finish
+
+
+def test_a_slow_model_is_timed_for_as_long_as_was_given_and_a_round_more_at_most(monkeypatch) -> None:
+    slow = Slow(monkeypatch)
+    costs = timing.curve(slow, list(range(64)), 12.0)
+    assert costs == [(size, 1000.0) for size in timing.BATCHES]
+    assert slow.calls == [*timing.BATCHES]  # one batch of each size, and no second round
+    slow.calls.clear()
+    found = timing.time_all({"one": slow}, list(range(64)), 12.0)
+    assert (found["one"]["p50_ms"], found["one"]["throughput"]) == (1000, 1)
+    assert sum(slow.calls) == 4 + timing.FEWEST * (4 + 4)  # warming up; single requests and one pass a round
 
 
 def test_the_fastest_that_keeps_the_metric_wins() -> None:

@@ -236,7 +236,7 @@ def _ship(winner: Built, parent: Path, target: Path, inputs: Sequence[Kind]) -> 
     from modelworks.bundle import derive, open_manifest
 
     predictor: Any = winner.predictor
-    costs = timing.curve(predictor, inputs[:64])
+    costs = timing.curve(predictor, inputs[:64], TIMING)
     batch = timing.cap(costs)
     winner.row |= {"batch": batch, "batch_curve": [{"rows": rows, "ms": cost} for rows, cost in costs]}
     if winner.variant is None and predictor.manifest.runtime.batch == batch:

@@ -15,9 +15,10 @@ import numpy as np
 from modelworks.kinds import Kind
 
 if TYPE_CHECKING:
-    from modelworks.bundle import Predictor
+    from modelworks.bundle import Predictor, Row
 
-ROUNDS = 9
+ROUNDS, FEWEST = 9, 3
+"""Rounds, and how many there are at least when they take longer than was given."""
 SINGLES = 24
 """Most single requests a round."""
 BATCHES = (1, 2, 4, 8, 16, 32)
@@ -27,12 +28,15 @@ def time_all(
     predictors: Mapping[str, Predictor], inputs: Sequence[Kind], seconds: float
 ) -> dict[str, dict[str, float]]:
     """Name -> p50_ms and p95_ms of single requests, and throughput (examples a second, all cores at work) of batches;
-    about `seconds` for all together. `p50_won` and `throughput_won` are shares of the rounds in which it beat the
-    first one."""
+    about `seconds` for all together, more only where FEWEST rounds take more. `p50_won` and `throughput_won` are
+    shares of the rounds in which it beat the first one."""
     singles = _affordable(predictors, inputs, seconds)
     share = seconds / (2 * ROUNDS * len(predictors))
     rounds: dict[str, list[tuple[list[float], float]]] = {name: [] for name in predictors}
+    until = time.perf_counter() + seconds
     for turn in range(ROUNDS):
+        if turn >= FEWEST and time.perf_counter() > until:
+            break
         for name in _turned(list(predictors), turn):
             sample = [inputs[(turn * singles + i) % len(inputs)] for i in range(singles)]
             rounds[name].append((_singles(predictors[name], sample), _throughput(predictors[name], sample, share)))
@@ -40,19 +44,30 @@ def time_all(
     return {name: {**_summary(found), **_steady(found, first)} for name, found in rounds.items()}
 
 
-def curve(predictor: Predictor, inputs: Sequence[Kind], rounds: int = 3) -> list[tuple[int, float]]:
-    """(rows of a batch, milliseconds a row) for growing batches of inputs of like length."""
+def curve(
+    predictor: Predictor, inputs: Sequence[Kind], seconds: float, rounds: int = FEWEST
+) -> list[tuple[int, float]]:
+    """(rows of a batch, milliseconds a row) for growing batches of inputs of like length; about `seconds` for all,
+    more only where one batch of each size takes more."""
     rows = sorted(predictor.prepare(list(inputs)), key=lambda row: row.length)
     middle = rows[len(rows) // 4 :] or rows
     costs: dict[int, list[float]] = {size: [] for size in BATCHES if size <= max(len(middle), 1)}
-    for _ in range(rounds):
+    share, until = seconds / (rounds * len(costs)), time.perf_counter() + seconds
+    for turn in range(rounds):
+        if turn and time.perf_counter() > until:
+            break
         for size, found in costs.items():
-            began, done = time.perf_counter(), 0
-            while done < 32 and done + size <= max(len(middle), size):
-                predictor.finish(middle[done : done + size])
-                done += size
-            found.append((time.perf_counter() - began) * 1000 / max(done, 1))
+            found.append(_row_cost(predictor, middle, size, share))
     return [(size, median(found)) for size, found in costs.items()]
+
+
+def _row_cost(predictor: Predictor, rows: Sequence[Row], size: int, seconds: float) -> float:
+    """Milliseconds a row in batches of `size`: up to 32 rows, fewer when the time is up."""
+    began, done = time.perf_counter(), 0
+    while done == 0 or (done < 32 and done + size <= max(len(rows), size) and time.perf_counter() - began < seconds):
+        predictor.finish(rows[done : done + size])
+        done += size
+    return (time.perf_counter() - began) * 1000 / done
 
 
 def cap(costs: Sequence[tuple[int, float]], slack: float = 0.05) -> int:
