@@ -11,7 +11,7 @@ from modelworks.contracts.step import External, From, Plan, Step
 from modelworks.core import config, lock, paths, registry
 from modelworks.dataset.fingerprint import fingerprint
 from modelworks.pipeline.keys import all_keys
-from modelworks.pipeline.store import Store, open_store
+from modelworks.pipeline.store import RELEASES, Store, open_store
 
 # Rooms whose source is part of the version of every step that runs the Predictor.
 RUNTIME = ("modelworks.bundle", "modelworks.ops", "modelworks.kinds")
@@ -48,12 +48,12 @@ def share_bundles(project: Path, store: Store) -> None:
     """Put the released bundles of this machine where other machines find them."""
     for pin in lock.read(project).releases if store.remote else ():
         if (folder := paths.bundle(project, pin.bundle)).is_dir():
-            store.share("bundles", pin.bundle, folder)
+            store.share(RELEASES, pin.bundle, folder)
 
 
 def bring_bundle(project: Path, store: Store, bundle: str) -> Path:
     """The folder of a released bundle, fetched where another machine shared it; it may still be absent."""
-    return store.fetch("bundles", bundle, paths.bundle(project, bundle))
+    return store.fetch(RELEASES, bundle, paths.bundle(project, bundle))
 
 
 def baseline(project: Path, making: Plan, store: Store) -> str | None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,10 +12,12 @@ from planted_objects import Failing
 from planted_plans import diamond, run
 
 from modelworks.adapters.stores.file import Folder
-from modelworks.core.errors import StoreError
+from modelworks.contracts.objects import Found
+from modelworks.contracts.step import Plan
+from modelworks.core.errors import ConfigError, StoreError
 from modelworks.pipeline.execute import Executor
 from modelworks.pipeline.remote import Remote
-from modelworks.pipeline.store import Store, open_store
+from modelworks.pipeline.store import RELEASES, Store, open_store
 
 
 def machine(folder: Path, shared: Path) -> tuple[Path, Store]:
@@ -91,7 +96,7 @@ def test_altered_bytes_are_refused(tmp_path: Path, damage) -> None:
     (folder / "a").write_bytes(b"true bytes")
     objects = Folder((tmp_path / "shared").as_uri())
     Remote(objects).push(folder, "train", "k")
-    blob = tmp_path / "shared" / next(iter(objects.keys("blobs/")))
+    blob = tmp_path / "shared" / next(iter(objects.find("blobs/"))).key
     blob.write_bytes(damage(blob.read_bytes()))
     with pytest.raises(StoreError, match="not those that were stored"):
         Remote(objects).pull("train", "k", tmp_path / "back", tmp_path / "scratch")
@@ -108,3 +113,115 @@ def test_a_damaged_or_hostile_index_is_refused(tmp_path: Path, index: bytes) -> 
     with pytest.raises(Exception, match=r"damaged|not contained"):
         Remote(objects).pull("train", "k", tmp_path / "back", tmp_path / "scratch")
     assert not (tmp_path / "back").exists()
+
+
+def aged(shared: Path, days: float, *names: str) -> None:
+    """Make what the shared place holds (below these folders) look older."""
+    for path in (p for name in names or (".",) for p in (shared / name).rglob("*") if p.is_file()):
+        os.utime(path, (time.time() - days * 86400,) * 2)
+
+
+class TestGarbage:
+    """What nobody refers to leaves the shared place; what somebody does stays whole, whenever it was stored."""
+
+    @pytest.fixture
+    def shared(self, tmp_path: Path) -> Path:
+        return tmp_path / "shared"
+
+    @pytest.fixture
+    def one(self, tmp_path: Path, shared: Path) -> tuple[Path, Store]:
+        return machine(tmp_path / "one", shared)
+
+    @staticmethod
+    def live(folder: Path, store: Store, plan: Plan) -> list[tuple[str, str]]:
+        return list(Executor(folder, plan, store=store).keys.items())
+
+    def test_old_artifacts_of_other_plans_go_with_their_bytes(self, one, shared: Path, tmp_path: Path) -> None:
+        folder, store = one
+        run(folder, diamond(), store=store)
+        run(folder, diamond(b={"add": 2}), store=store)
+        released = tmp_path / "bundle"
+        released.mkdir()
+        (released / "model").write_bytes(b"weights")
+        store.share(RELEASES, "f" * 64, released)
+        aged(shared, 40)
+        now = diamond(b={"add": 2})
+        found = store.shared_garbage(self.live(folder, store, now), 30)
+        assert sorted(step for step, _ in found.artifacts) == ["b", "d"]
+        store.discard(found)
+        assert not {one.key for one in Folder(shared.as_uri()).find("blobs/")} & {blob.key for blob in found.blobs}
+        two, other = machine(tmp_path / "two", shared)
+        assert run(two, now, store=other) == []  # what is kept is whole
+        assert other.fetch(RELEASES, "f" * 64, tmp_path / "back").joinpath("model").read_bytes() == b"weights"
+        assert run(two, diamond(), store=other) == ["b", "d"]  # what went is made again
+
+    def test_what_is_young_stays(self, one) -> None:
+        folder, store = one
+        run(folder, diamond(), store=store)
+        found = store.shared_garbage([], 30)
+        assert (found.artifacts, found.blobs) == ([], [])
+
+    def test_without_a_shared_store_it_is_an_error(self, tmp_path: Path) -> None:
+        with pytest.raises(ConfigError, match="shared with nobody"):
+            open_store(tmp_path).shared_garbage([], 30)
+
+    @pytest.mark.parametrize("moment", ["find", "delete", "after"])
+    def test_bytes_that_somebody_stores_again_meanwhile(self, one, shared: Path, tmp_path: Path, moment: str) -> None:
+        """Another machine stores an artifact of the same bytes at the worst moments: its index is never left without
+        its bytes."""
+        source = tmp_path / "source"
+        source.mkdir()
+        (source / "a").write_bytes(b"the same bytes")
+
+        class Busy(Folder):
+            """Runs `meanwhile` once, at the named call."""
+
+            def find(self, prefix: str) -> Iterator[Found]:
+                if prefix == "index/" and moment == "find":
+                    meanwhile()
+                return super().find(prefix)
+
+            def delete(self, key: str) -> None:
+                if key.startswith("blobs/") and moment == "delete":
+                    meanwhile()
+                super().delete(key)
+
+        done = []
+
+        def meanwhile() -> None:
+            if not done:
+                done.append(Remote(Folder(shared.as_uri())).push(source, "train", "new"))
+
+        Remote(Folder(shared.as_uri())).push(source, "train", "old")
+        aged(shared, 40)
+        plain = Remote(Folder(shared.as_uri()))
+        garbage = plain.garbage(lambda step, key: False, time.time() - 86400 * 30)
+        assert [key for _, key in garbage.artifacts] == ["old"]
+        Remote(Busy(shared.as_uri())).discard(garbage)
+        meanwhile()
+        if plain.has("train", "new"):
+            plain.pull("train", "new", tmp_path / "back", tmp_path / "scratch")
+            assert (tmp_path / "back" / "a").read_bytes() == b"the same bytes"
+        assert plain.has("train", "new") or moment == "delete"
+        assert not plain.has("train", "old")
+
+    def test_a_writer_notices_that_bytes_went_while_it_stored(self, shared: Path, tmp_path: Path) -> None:
+        source = tmp_path / "source"
+        source.mkdir()
+        (source / "a").write_bytes(b"the same bytes")
+        place = Folder(shared.as_uri())
+        Remote(place).push(source, "train", "old")
+        aged(shared, 40)
+
+        class Slow(Folder):
+            """All garbage is removed just before its index is stored."""
+
+            def put(self, key: str, source: Path) -> None:
+                if key.startswith("index/"):
+                    remote = Remote(place)
+                    remote.discard(remote.garbage(lambda step, key: False, time.time() - 86400 * 30))
+                super().put(key, source)
+
+        Remote(Slow(shared.as_uri())).push(source, "train", "new")
+        Remote(place).pull("train", "new", tmp_path / "back", tmp_path / "scratch")
+        assert (tmp_path / "back" / "a").read_bytes() == b"the same bytes"

@@ -16,7 +16,7 @@ from modelworks.contracts.target import Facts
 from modelworks.core import config, paths, registry
 from modelworks.core.errors import BundleError, ConfigError
 from modelworks.pipeline.remote import Remote
-from modelworks.pipeline.store import Store
+from modelworks.pipeline.store import RELEASES, Store
 
 KNOWN: dict[str, str] = {"bundle": "", "id": "", "store": "", "replicas": "1", "cpus": "1", "serve": "",
                          "route": "/"}  # fmt: skip
@@ -89,7 +89,7 @@ def _bundle(given: Mapping[str, str]) -> Path:
     folder = Path(given["bundle"])
     if not folder.is_dir() and given["store"] and given["id"]:
         store = Store(paths.user_cache() / "ray", Remote(open_objects(given["store"])))
-        folder = store.fetch("bundles", given["id"])
+        folder = store.fetch(RELEASES, given["id"])
     if not folder.is_dir():
         hint = "put it in a folder that all nodes see, or set `store:` and release it"
         raise BundleError("a replica does not see the bundle", where=str(folder), hint=hint)

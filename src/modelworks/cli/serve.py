@@ -103,10 +103,10 @@ def _given(model: str) -> str:
         folder = Path(tempfile.mkdtemp(prefix="modelworks-"))
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
         objects = open_objects(model)
-        for key in objects.keys(""):
-            target = contained(folder, key)
+        for one in objects.find(""):
+            target = contained(folder, one.key)
             target.parent.mkdir(parents=True, exist_ok=True)
-            objects.get(key, target)
+            objects.get(one.key, target)
     return str(bundle_in(folder))
 
 

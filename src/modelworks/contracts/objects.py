@@ -15,10 +15,21 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
 
+from msgspec import Struct
+
 from modelworks.contracts.check import Finding
 from modelworks.core import registry
 
 PACKAGE = "modelworks.adapters.stores"
+
+
+class Found(Struct, frozen=True):
+    """An object of a listing."""
+
+    key: str
+    size: int
+    changed: float
+    """When it was stored: seconds since 1970, by the store's clock."""
 
 
 class Objects(Protocol):
@@ -35,8 +46,8 @@ class Objects(Protocol):
     def size(self, key: str) -> int | None:
         """Bytes of an object, or None when there is none."""
 
-    def keys(self, prefix: str) -> Iterator[str]:
-        """Keys that begin with `prefix`."""
+    def find(self, prefix: str) -> Iterator[Found]:
+        """Objects whose keys begin with `prefix`."""
 
     def delete(self, key: str) -> None:
         """Remove an object; nothing happens when there is none."""

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
 
-from modelworks.contracts.objects import Objects
+from modelworks.contracts.objects import Found, Objects
 from modelworks.core import files
 from modelworks.core.errors import StoreError
 from modelworks.core.hashing import file_digest
@@ -34,6 +35,17 @@ class Index(Struct, frozen=True, forbid_unknown_fields=True):
     files: dict[str, Entry]
 
 
+class Garbage(Struct, frozen=True):
+    """What nothing refers to: artifacts (step, key), and the bytes that no artifact is left for."""
+
+    artifacts: list[tuple[str, str]]
+    blobs: list[Found]
+
+    @property
+    def bytes(self) -> int:
+        return sum(blob.size for blob in self.blobs)
+
+
 class Remote:
     """The artifacts of a place that machines share. Objects raise StoreErrors; so do altered bytes."""
 
@@ -51,18 +63,57 @@ class Remote:
             for path in sorted(folder.rglob("*")) if path.is_file()
         }  # fmt: skip
         self._progress.start(f"store {step}", sum(entry.size for entry in found.values()), "B")
+        there = []
         for name, entry in found.items():
-            if self._objects.size(_blob(entry)) != entry.size:
-                self._objects.put(_blob(entry), folder / name)
+            if not self._send(entry, folder / name):
+                there.append(name)
             self._progress.advance(entry.size)
         with tempfile.TemporaryDirectory() as scratch:
             path = Path(scratch) / "index.json"
             path.write_bytes(msgspec.json.encode(Index(found), order="deterministic"))
             self._objects.put(_index(step, key), path)
+        for name in there:  # `discard` may have removed what no index named yet
+            self._send(found[name], folder / name)
+
+    def _send(self, entry: Entry, file: Path) -> bool:
+        """Store a file's bytes; False when they were there."""
+        if self._objects.size(_blob(entry)) == entry.size:
+            return False
+        self._objects.put(_blob(entry), file)
+        return True
 
     def forget(self, step: str, key: str) -> None:
         """Remove an artifact's index; its bytes stay, since others may hold the same."""
         self._objects.delete(_index(step, key))
+
+    def garbage(self, kept: Callable[[str, str], bool], before: float) -> Garbage:
+        """Artifacts (step, key) stored before a time (seconds since 1970) that are not to be kept, and the bytes stored
+        before it that no other artifact names."""
+        known = {one.key: one for one in self._objects.find("index/")}
+        gone = [key for key, one in known.items() if one.changed < before and not kept(*_artifact(key))]
+        named = self._named(known.keys() - gone)
+        blobs = [one for one in self._objects.find("blobs/") if one.changed < before and one.key not in named]
+        return Garbage([_artifact(key) for key in gone], blobs)
+
+    def discard(self, garbage: Garbage) -> None:
+        """Remove garbage. Indices go first, so that no artifact is there without its bytes; one that was stored
+        meanwhile, of bytes that are gone now, goes too, and is stored again by whoever makes it."""
+        for step, key in garbage.artifacts:
+            self.forget(step, key)
+        known = {one.key for one in self._objects.find("index/")}
+        named = self._named(known)
+        lost = {one.key for one in garbage.blobs} - named
+        for key in sorted(lost):
+            self._objects.delete(key)
+        for key in {one.key for one in self._objects.find("index/")} - known:
+            if any(self._objects.size(blob) is None for blob in self._named([key]) & lost):
+                self._objects.delete(key)
+
+    def _named(self, indices: Iterable[str]) -> set[str]:
+        """Keys of the bytes that indices name."""
+        with tempfile.TemporaryDirectory() as scratch:
+            found = [self._read(*_artifact(key), Path(scratch)) for key in indices]
+        return {_blob(entry) for index in found for entry in index.files.values()}
 
     def pull(self, step: str, key: str, target: Path, scratch: Path) -> None:
         """Fetch an artifact to `target`, which appears whole; `scratch` keeps what an interrupted fetch has."""
@@ -110,6 +161,12 @@ class Remote:
 
 def _index(step: str, key: str) -> str:
     return f"index/{step}/{key}.json"
+
+
+def _artifact(index: str) -> tuple[str, str]:
+    """(step, key) of an index."""
+    _, step, name = index.split("/")
+    return step, name.removesuffix(".json")
 
 
 def _blob(entry: Entry) -> str:

@@ -22,12 +22,14 @@ from msgspec import Struct
 
 from modelworks.contracts.objects import open_objects
 from modelworks.core import files, paths
-from modelworks.core.errors import StoreError
+from modelworks.core.errors import ConfigError, StoreError
 from modelworks.core.hashing import digest
 from modelworks.core.progress import Progress
-from modelworks.pipeline.remote import Remote
+from modelworks.pipeline.remote import Garbage, Remote
 
 RECORD = "artifact.json"
+RELEASES = "bundles"
+"""In place of a step's name: released bundles, by their ids."""
 
 
 class Record(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -167,14 +169,30 @@ class Store:
                     self.remove(step, key)
         return gone
 
+    def shared_garbage(self, live: Iterable[tuple[str, str]], days: float) -> Garbage:
+        """What the remote holds for more than `days` that is neither live, nor an input of a live one, nor released."""
+        if self.remote is None:
+            raise ConfigError("artifacts are shared with nobody here", where="store", hint="docs/systems/stores.md")
+        keep, before = self._reachable(live), time.time() - days * 86400
+        return self.remote.garbage(lambda step, key: step == RELEASES or (step, key) in keep, before)
+
+    def discard(self, garbage: Garbage) -> None:
+        """Remove what `shared_garbage` found from the remote."""
+        assert self.remote is not None
+        self.remote.discard(garbage)
+        for step, key in garbage.artifacts:
+            self._mark(step, key).unlink(missing_ok=True)
+
     def _reachable(self, live: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
         keep: set[tuple[str, str]] = set()
         todo = list(live)
         while todo:
             step, key = todo.pop()
-            if (step, key) in keep or not self.here(step, key):
+            if (step, key) in keep:
                 continue
             keep.add((step, key))
+            if not self.here(step, key):
+                continue
             used = set(self.record(step, key).inputs.values())
             todo += [(p.parent.name, p.name) for k in used for p in self.root.glob(f"*/{k}")]
         return keep

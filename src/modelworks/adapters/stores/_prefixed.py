@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
 from modelworks.contracts.check import Finding
+from modelworks.contracts.objects import Found
 from modelworks.core.errors import StoreError
 
 
@@ -16,13 +17,13 @@ class Prefixed(ABC):
         self._uri, self._name, self._prefix = uri, bucket, path.strip("/")
 
     @abstractmethod
-    def keys(self, prefix: str) -> Iterator[str]:
-        """As `Objects.keys`."""
+    def find(self, prefix: str) -> Iterator[Found]:
+        """As `Objects.find`."""
 
     def check(self) -> Finding:
         """As `Objects.check`: by a look at the first key."""
         try:
-            next(self.keys(""), None)
+            next(self.find(""), None)
         except StoreError as error:
             return Finding(f"store {self._uri}", "fault", error.message, error.hint)
         return Finding(f"store {self._uri}", "ok", "reachable, may be listed")

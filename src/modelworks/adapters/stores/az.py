@@ -17,6 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from modelworks.adapters.stores._prefixed import Prefixed
 from modelworks.adapters.stores._resume import append, pieces
+from modelworks.contracts.objects import Found
 from modelworks.core.errors import ConfigError, StoreError
 
 BLOCK = 8 << 20
@@ -103,10 +104,10 @@ class Container(Prefixed):
             except ResourceNotFoundError:
                 return None
 
-    def keys(self, prefix: str) -> Iterator[str]:
+    def find(self, prefix: str) -> Iterator[Found]:
         with self._telling(prefix):
-            for name in self._client.list_blob_names(name_starts_with=self._path(prefix)):
-                yield self._key(name)
+            for blob in self._client.list_blobs(name_starts_with=self._path(prefix)):
+                yield Found(self._key(blob.name), int(blob.size), blob.last_modified.timestamp())
 
     def delete(self, key: str) -> None:
         from azure.core.exceptions import ResourceNotFoundError

@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from modelworks.contracts.check import Finding
+from modelworks.contracts.objects import Found
 from modelworks.core import files
 from modelworks.core.errors import StoreError
 
@@ -47,12 +48,13 @@ class Folder:
         path = self._root / key
         return path.stat().st_size if path.is_file() else None
 
-    def keys(self, prefix: str) -> Iterator[str]:
+    def find(self, prefix: str) -> Iterator[Found]:
         folder = self._root / prefix.rpartition("/")[0]
         for path in sorted(folder.rglob("*")) if folder.is_dir() else ():
             key = path.relative_to(self._root).as_posix()
             if key.startswith(prefix) and path.is_file() and not path.name.startswith("."):
-                yield key
+                known = path.stat()
+                yield Found(key, known.st_size, known.st_mtime)
 
     def delete(self, key: str) -> None:
         (self._root / key).unlink(missing_ok=True)

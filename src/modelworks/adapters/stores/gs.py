@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from modelworks.adapters.stores._prefixed import Prefixed
 from modelworks.adapters.stores._resume import CHUNK, append
+from modelworks.contracts.objects import Found
 from modelworks.core.errors import ConfigError, StoreError
 
 SECONDS = 60
@@ -63,10 +64,10 @@ class Bucket(Prefixed):
             blob = self._bucket.get_blob(self._path(key), **_limits())
             return None if blob is None else int(blob.size)
 
-    def keys(self, prefix: str) -> Iterator[str]:
+    def find(self, prefix: str) -> Iterator[Found]:
         with self._telling(prefix):
             for blob in self._bucket.client.list_blobs(self._bucket, prefix=self._path(prefix), **_limits()):
-                yield self._key(blob.name)
+                yield Found(self._key(blob.name), int(blob.size), blob.time_created.timestamp())
 
     def delete(self, key: str) -> None:
         from google.api_core.exceptions import NotFound

@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from modelworks.adapters.stores._prefixed import Prefixed
 from modelworks.adapters.stores._resume import CHUNK, append, pieces
+from modelworks.contracts.objects import Found
 from modelworks.core.errors import ConfigError, StoreError
 
 PART = 16 << 20
@@ -111,12 +112,12 @@ class Bucket(Prefixed):
                     return None
                 raise
 
-    def keys(self, prefix: str) -> Iterator[str]:
+    def find(self, prefix: str) -> Iterator[Found]:
         at = self._at(prefix)
         with self._telling(prefix):
             for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self._name, Prefix=at["Key"]):
                 for entry in page.get("Contents", ()):
-                    yield self._key(entry["Key"])
+                    yield Found(self._key(entry["Key"]), int(entry["Size"]), entry["LastModified"].timestamp())
 
     def delete(self, key: str) -> None:
         with self._telling(key):
