@@ -20,10 +20,12 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
+import io
 import os
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
 import tomllib
@@ -245,3 +247,22 @@ def build(engine: Engine, context: Path, tag: str, *arguments: str | Path, **bui
 def build_serving(engine: Engine, context: Path, tag: str = SERVING) -> str:
     """The serving image without a model: mount a bundle at /bundle."""
     return build(engine, context, tag)
+
+
+def bare(path: Path) -> Path:
+    """The archive of an image with nothing but a place for temporary files and one for a project."""
+    with tarfile.open(path, "w") as tar:
+        for name in ("tmp", "project"):
+            folder = tarfile.TarInfo(name)
+            folder.type, folder.mode = tarfile.DIRTYPE, 0o1777
+            tar.addfile(folder, io.BytesIO())
+    return path
+
+
+def this_machine() -> tuple[list[str], dict[str, str]]:
+    """Folders to show in a bare container, read-only, and its environment, with which `modelworks` of this checkout
+    runs there."""
+    places = [place for place in ("/usr", "/etc", "/lib", "/lib64", "/bin", "/opt") if Path(place).is_dir()]
+    places += sorted({str(Path(sys.executable).resolve().parents[1]), sys.prefix, str(ROOT)})
+    path = f"{Path(sys.executable).parent}:/usr/bin:/bin"
+    return places, {"PATH": path, "PYTHONPATH": str(ROOT / "src"), "HOME": "/tmp"}

@@ -1,10 +1,13 @@
 """Which tests go together to one worker of pytest-xdist, in which order, on which core, and until when.
 
-A plugin of tests/conftest.py. With `--dist loadgroup --no-loadscope-reorder`:
+A plugin of tests/conftest.py. With `--dist loadscope --no-loadscope-reorder`:
 
 - tests of one module go together, for they may share what is made once for it; so do tests of several modules that
   share an engine or a cluster; a slow test that shares nothing goes alone;
 - what takes long comes first, so that no worker is left with it at the end.
+
+xdist's own groups are no help: it writes them into the tests' names, which pytest 9 does not let it. So the workers,
+which know the tests, write the groups into a file that the scheduler reads.
 
 `--pin` keeps each worker, and what it starts, to a core of its own: two trainings with two threads each on two cores
 wait for each other most of the time. $MODELWORKS_TESTS_UNTIL (seconds since 1970) skips what has not begun by then,
@@ -13,11 +16,16 @@ and says so.
 
 from __future__ import annotations
 
+import json
 import os
+import tempfile
 import time
 from collections import Counter
+from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 TOGETHER = {"docker": "docker", "serving_context": "docker", "ray_nodes": "ray"}
 """Fixture of a whole session -> the group of all tests that ask for it."""
@@ -36,14 +44,44 @@ def pytest_configure(config: pytest.Config) -> None:
         os.sched_setaffinity(0, {cores[int(worker["workerid"].removeprefix("gw")) % len(cores)]})
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give every test its group before xdist writes it into the test's name."""
-    groups = {item: group(item) for item in items}
-    for item, name in groups.items():
-        item.add_marker(pytest.mark.xdist_group(name))
-    long = {name for item, name in groups.items() if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: (groups[item] not in FIRST, groups[item] not in long))
+class Scheduling(LoadScopeScheduling):  # type: ignore[misc]
+    """Deals out groups, as the workers have written them down."""
+
+    def __init__(self, config: pytest.Config, log: Any) -> None:
+        super().__init__(config, log)
+        self._file, self._groups = Path(config.stash[GROUPS].name) / "groups", dict[str, str]()
+
+    def _split_scope(self, nodeid: str) -> str:
+        self._groups = self._groups or json.loads(self._file.read_text("utf-8"))
+        return self._groups[nodeid]
+
+
+GROUPS = pytest.StashKey["tempfile.TemporaryDirectory[str]"]()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a worker where to write its groups."""
+    if GROUPS not in node.config.stash:
+        node.config.stash[GROUPS] = tempfile.TemporaryDirectory(prefix="modelworks-tests-")
+    node.workerinput["groups"] = node.config.stash[GROUPS].name
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling | None:
+    return Scheduling(config, log) if config.getoption("dist") == "loadscope" else None
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Put what takes long first, and write down the groups; all workers find the same."""
+    groups = {item.nodeid: group(item) for item in items}
+    long = {groups[item.nodeid] for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: (groups[item.nodeid] not in FIRST, groups[item.nodeid] not in long))
+    if worker := getattr(config, "workerinput", None):
+        part = Path(worker["groups"]) / worker["workerid"]
+        part.write_text(json.dumps(groups), "utf-8")
+        part.replace(part.with_name("groups"))
 
 
 def group(item: pytest.Item) -> str:

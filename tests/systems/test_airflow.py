@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
+import shutil
 import signal
-import sqlite3
-import subprocess
 import sys
 import time
 from pathlib import Path
 
+import docker_engine
 import outside
 import pytest
 import tiny_tasks
+from airflow_home import Airflow, shown
 from click.testing import CliRunner
 
 from modelworks import lifecycle
@@ -26,53 +26,6 @@ from modelworks.pipeline.execute import Executor
 
 pytestmark = pytest.mark.systems
 TOOL = str(Path(sys.executable).with_name("modelworks"))
-
-
-CLUSTER = """
-{apiVersion: v1, kind: Config, current-context: none, contexts: [{name: none, context: {cluster: none, user: none}}],
- clusters: [{name: none, cluster: {server: "https://127.0.0.1:1"}}], users: [{name: none, user: {}}]}
-"""
-
-
-class Airflow:
-    """A real Airflow with a home of its own."""
-
-    def __init__(self, home: Path) -> None:
-        self.bin, self.home = outside.environment("airflow") / "bin", home
-        self("db", "migrate", check=True)
-
-    def __call__(self, *arguments: str, dags: Path | None = None, check: bool = False) -> tuple[int, str]:
-        """Exit code and all output of an `airflow` command."""
-        env = {
-            **os.environ, "AIRFLOW_HOME": str(self.home), "AIRFLOW__CORE__LOAD_EXAMPLES": "False", "NO_COLOR": "1",
-            "AIRFLOW__CORE__DAGS_FOLDER": str(dags or self.home / "dags"), "COLUMNS": "400",
-        }  # fmt: skip
-        made = subprocess.run(
-            [self.bin / "airflow", *arguments], env=env, capture_output=True, text=True, timeout=600, check=False
-        )
-        if check:
-            assert made.returncode == 0, made.stdout + made.stderr
-        return made.returncode, made.stdout + made.stderr
-
-    def python(self, code: str, *arguments: str) -> str:
-        """What a program in Airflow's own environment prints last."""
-        command = [self.bin / "python", "-c", code, *arguments]
-        (self.home / "kubeconfig").write_text(CLUSTER, "utf-8")
-        env = {
-            **os.environ, "AIRFLOW_HOME": str(self.home), "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-            "KUBECONFIG": str(self.home / "kubeconfig"),
-        }  # fmt: skip
-        made = subprocess.run(command, env=env, capture_output=True, text=True, timeout=300, check=False)
-        assert made.returncode == 0, made.stderr
-        return made.stdout.strip().splitlines()[-1]
-
-    def events(self) -> dict[str, object]:
-        """What the newest event of every asset carries."""
-        with contextlib.closing(sqlite3.connect(self.home / "airflow.db")) as data:
-            rows = data.execute(
-                "select uri, told.extra from asset_event told join asset on asset.id = told.asset_id order by told.id"
-            )
-            return {uri: json.loads(extra) for uri, extra in rows}
 
 
 @pytest.fixture(scope="module")
@@ -206,6 +159,31 @@ def test_a_red_gate_fails_the_release_with_the_verdict_in_the_log_and_is_not_tri
     assert log.count("'step', 'release'") == 1
     assert "size_mb" in log[log.index("AirflowFailException: step release: ") :]
     assert [pin.version for pin in lock.read(folder).releases] == [1]
+
+
+def test_containers_finish_a_run_to_a_gated_release(airflow, finished, tmp_path):
+    """The image is bare: it shows this machine's programs and this checkout, read-only, in place of a built image."""
+    folder = Path(shutil.copytree(finished[0], tmp_path / "project"))
+    path = folder / config.FILE
+    path.write_text(path.read_text("utf-8").replace("resamples: 100", "resamples: 101"), "utf-8")  # a new report
+    before = records(folder)
+    assert set(before) == {"prepare", "train", "export", "optimize"}
+    dag = export(folder, "operator=docker", f"project={folder}", "image=tiny-train:latest", "retries=0") / "tiny_dag.py"
+    with docker_engine.running() as engine:
+        places, inside = docker_engine.this_machine()
+        engine("import", docker_engine.bare(tmp_path / "bare.tar"), "tiny-train:latest")
+        more = f"""
+            "mounts": [*given["mounts"], *(Mount(place, place, type="bind", read_only=True) for place in {places})],
+            "environment": {inside}, "network_mode": "none", "docker_url": {engine.host!r},
+        """
+        operator = "airflow.providers.docker.operators.docker.DockerOperator"
+        dags = shown(dag, tmp_path / "dags", operator, "from docker.types import Mount", more)
+        code, log = airflow("dags", "test", "tiny", dags=dags)
+    assert code == 0, log[-5000:]
+    after = records(folder)
+    assert {name: after[name] for name in before} == before
+    assert set(after) == {*before, "evaluate", "gate", "release"} | ({"champion"} & set(after))
+    assert [pin.version for pin in lock.read(folder).releases] == [1, 2]
 
 
 CALL = """

@@ -3,14 +3,12 @@ and as containers; the TrainJob and the Job of a Katib trial, taken by a real AP
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
-import tarfile
 from pathlib import Path
 
 import docker_engine
@@ -144,11 +142,8 @@ def test_containers_finish_a_run_to_a_gated_release(ran, tmp_path):
     before = records(folder)
     assert set(before) == {"prepare", "train", "export", "optimize"}
     with docker_engine.running() as engine:
-        bare(tmp_path / "bare.tar")
-        engine("import", tmp_path / "bare.tar", "tiny-train:latest")
-        places = [place for place in ("/usr", "/etc", "/lib", "/lib64", "/bin", "/opt") if Path(place).is_dir()]
-        places += sorted({str(Path(sys.executable).resolve().parents[1]), sys.prefix, str(outside.ROOT)})
-        inside = {"PATH": f"{TOOLS}:/usr/bin:/bin", "PYTHONPATH": str(outside.ROOT / "src"), "HOME": "/tmp"}
+        engine("import", docker_engine.bare(tmp_path / "bare.tar"), "tiny-train:latest")
+        places, inside = docker_engine.this_machine()
         script = export(folder, "kubeflow") / "pipeline.py"
         made = kfp("-c", DOCKER, script, json.dumps(inside), *places, env={"DOCKER_HOST": engine.host})
     assert made.returncode == 0, made.stdout[-4000:] + made.stderr[-3000:]
@@ -156,15 +151,6 @@ def test_containers_finish_a_run_to_a_gated_release(ran, tmp_path):
     assert {name: after[name] for name in before} == before
     assert set(after) == {*before, "evaluate", "gate", "release"}
     assert made.stdout.count(": in the store (") == len(before)
-
-
-def bare(path: Path) -> None:
-    """An image with nothing but a place for temporary files."""
-    with tarfile.open(path, "w") as tar:
-        for name in ("tmp", "project"):
-            folder = tarfile.TarInfo(name)
-            folder.type, folder.mode = tarfile.DIRTYPE, 0o1777
-            tar.addfile(folder, io.BytesIO())
 
 
 SPACE = "{learning_rate: {low: 0.0001, high: 0.01, log: true}, epochs: {low: 1, high: 3}, batch_size: [2, 4]}"

@@ -15,6 +15,7 @@ import kubernetes_cluster
 import metrics_adapter
 import pytest
 import yaml
+from airflow_home import Airflow, shown
 from commands import modelworks
 from docker_engine import Engine
 from engine_suite import *  # noqa: F403
@@ -270,6 +271,48 @@ def test_the_loop_fires_and_reaches_a_release(cluster, training, namespace, proj
     within(400, lambda: any(job["status"].get("succeeded") for job in cluster.read("jobs", in_it)["items"]), "the loop")
     cluster("delete", in_it, "--kustomize", here.parent)
     assert "champion" in (project / "modelworks.lock").read_text()
+
+
+CLAIM = """
+{apiVersion: v1, kind: PersistentVolume, metadata: {name: work}, spec: {storageClassName: "", capacity: {storage: 1Gi},
+ accessModes: [ReadWriteMany], hostPath: {path: "<<project>>"}}}
+---
+{apiVersion: v1, kind: PersistentVolumeClaim, metadata: {name: work}, spec: {storageClassName: "", volumeName: work,
+ accessModes: [ReadWriteMany], resources: {requests: {storage: 1Gi}}}}
+"""
+
+
+def test_airflow_reaches_a_gated_release_with_a_pod_a_step(cluster, training, namespace, project, tmp_path):
+    tiny_project(project, "sentiment-analysis")
+    modelworks("run", "--until", "optimize")
+    command = str(Path(PYTHON).with_name("modelworks"))
+    chosen = ("operator=kubernetes", "project=work", f"image={training}", f"command={command}", "retries=0")
+    modelworks("export", "airflow", *(word for option in chosen for word in ("--set", option)))
+    volumes, mounts = host_paths(Path("/usr"), ROOT, Path(sys.prefix).resolve(), Path(sys.base_prefix).resolve())
+    more = f"""
+        "namespace": {namespace!r}, "config_file": {cluster.config!r}, "in_cluster": False,
+        "image_pull_policy": "Never", "security_context": {{"runAsUser": 0}},
+        "env_vars": {{"PYTHONPATH": "{ROOT}/src:{ROOT}/tests/support", "HOME": "/tmp"}},
+        "volumes": [*given["volumes"], *(
+            models.V1Volume(name=one["name"], host_path=models.V1HostPathVolumeSource(path=one["hostPath"]["path"]))
+            for one in {[one for one in volumes if "hostPath" in one]}
+        )],
+        "volume_mounts": [*given["volume_mounts"], *(
+            models.V1VolumeMount(name=one["name"], mount_path=one["mountPath"], read_only=True)
+            for one in {[one for one in mounts if one["name"] != "tmp"]}
+        )],
+    """
+    operator = "airflow.providers.cncf.kubernetes.operators.pod.KubernetesPodOperator"
+    exported_dag = project / "deploy" / "airflow" / "tiny_dag.py"
+    dags = shown(exported_dag, tmp_path / "dags", operator, "from kubernetes.client import models", more)
+    cluster("apply", "--filename=-", f"--namespace={namespace}", stdin=CLAIM.replace("<<project>>", str(project)))
+    try:
+        code, log = Airflow(tmp_path / "airflow")("dags", "test", "tiny", dags=dags)
+    finally:
+        cluster("delete", "persistentvolume", "work", "--wait=false")
+    assert code == 0, log[-5000:]
+    assert "champion" in (project / "modelworks.lock").read_text()
+    assert modelworks("run", "--json")["ran"] == []
 
 
 # Forms that are checked without pods.
