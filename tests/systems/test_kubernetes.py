@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import subprocess
 import sys
@@ -29,6 +30,7 @@ from modelworks.bundle import open_manifest
 from modelworks.core.errors import StepError
 
 pytestmark = pytest.mark.systems
+TRIES = itertools.count(1)
 SETTINGS = {"name": "moods", "task": "sentiment-analysis", "data": {"source": "data.csv"}}
 
 
@@ -61,7 +63,8 @@ def namespace(
 ) -> Iterator[str]:
     """A namespace of the test's own, which the project deploys into."""
     monkeypatch.setenv("KUBECONFIG", cluster.config)
-    name = "".join(c if c.isalnum() else "-" for c in request.node.name)[:60].strip("-").lower()
+    name = "".join(c if c.isalnum() else "-" for c in request.node.name)[:50].strip("-").lower()
+    name += f"-{next(TRIES)}"  # tried once more, it is another: the first may still be going away
     options = {"kubectl": cluster.kubectl, "namespace": name, "pull": "Never", "cpu": "20m", "memory": "300Mi"}
     settings = {**SETTINGS, "targets": {"kubernetes": {**options, "wait": "240"}}}
     (project / "modelworks.yaml").write_text(yaml.safe_dump(settings))
@@ -153,7 +156,7 @@ def test_the_scaler_follows_what_waits(cluster, images, bundles, namespace, tmp_
 
     pod = cluster.read("pods", in_it)["items"][0]["status"]["podIP"]
     with metrics_adapter.offered(cluster, pod, tmp_path):
-        within(60, lambda: replicas() == 2, "the smallest number")
+        within(180, lambda: replicas() == 2, "the smallest number")
         with load(cluster.address(namespace, "moods"), clients=3, bodies=[inputs(20)]) as asked:
             within(180, lambda: replicas() > 2, "60 inputs for two pods that should have 16 each")
         told = cluster.read("hpa", in_it, "moods")["status"]["currentMetrics"]
