@@ -34,7 +34,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from outside import ROOT, environment, server
+from outside import ROOT, environment, server, skip_where_forbidden
 
 BASE = "modelworks-test/python:bookworm"
 SERVING = "modelworks-test/serving:1"
@@ -105,7 +105,10 @@ def _bridge() -> Iterator[str]:
     commands = (["add", "name", name, "type", "bridge"], ["set", name, "up"])
     subprocess.run(["ip", "link", "del", name], capture_output=True, check=False)
     for command in commands:
-        subprocess.run(["ip", "link", *command], check=True)
+        done = subprocess.run(["ip", "link", *command], capture_output=True, text=True, check=False)
+        if done.returncode:
+            skip_where_forbidden(done.stderr)
+            pytest.fail(f"{done.args}: {done.stderr}")
     subprocess.run(["ip", "address", "add", f"172.29.{number}.1/24", "dev", name], check=True)
     try:
         yield name
@@ -145,7 +148,9 @@ def _until(true: object, process: subprocess.Popen[bytes], log: Path, seconds: f
     end = time.monotonic() + seconds
     while not true():  # type: ignore[operator]
         if process.poll() is not None or time.monotonic() > end:
-            pytest.fail(f"{process.args} did not come up:\n{log.read_text(errors='replace')[-3000:]}")
+            told = log.read_text(errors="replace")[-3000:]
+            skip_where_forbidden(told)
+            pytest.fail(f"{process.args} did not come up:\n{told}")
         time.sleep(0.1)
 
 

@@ -48,6 +48,14 @@ def program(name: str, into: Path) -> str:
     pytest.skip(f"no `{name}` on PATH nor in $MODELWORKS_TOOLS")
 
 
+def skip_where_forbidden(told: str) -> None:
+    """Skip the test when a program ended because this machine does not let it do what it must, as a container without
+    privileges does not let one start an engine."""
+    for line in told.splitlines():
+        if "operation not permitted" in line.lower() or "permission denied" in line.lower():
+            pytest.skip(f"this machine forbids it: {line.strip()[-300:]}")
+
+
 def free_port() -> int:
     """A port of loopback that nothing listens on now."""
     with socket.socket() as door:
