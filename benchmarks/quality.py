@@ -1,6 +1,6 @@
 """Quality of the models that this tool trains, measured on the bundle through the Predictor.
 
-python benchmarks/quality.py NAME [--data FOLDER] [--set OPTION=VALUE …]
+python benchmarks/quality.py NAME [--data FOLDER] [--budget TIME] [--set OPTION=VALUE …]
 
 NAME is one of PLANS below. FOLDER holds `sentiment/sst2`, `ner/wnut17`, `image_classification/cifar10`… (default:
 $MODELWORKS_DATA, else ../shared/data). Prepares, trains and exports as `modelworks run` does, then scores the bundle
@@ -144,17 +144,19 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("name", choices=PLANS)
     parser.add_argument("--data", default=os.environ.get("MODELWORKS_DATA", "../shared/data"))
+    parser.add_argument("--budget", help="another time for the training, as 30m")
     parser.add_argument("--set", action="append", default=[], help="option of the family, as epochs=2")
     parser.add_argument("--keep", help="folder for the bundle")
     given = parser.parse_args()
-    plan = PLANS[given.name]
+    plan = {**PLANS[given.name], **({"budget": given.budget} if given.budget else {})}
     changed = {key: json.loads(value) for key, _, value in (text.partition("=") for text in given.set)}
     options = {**plan.get("options", {}), **changed}
     with tempfile.TemporaryDirectory() as folder:
         result = measure(plan, Path(given.data).resolve(), Path(folder), options)
         if given.keep:
             shutil.copytree(Path(folder) / "export" / "bundle", given.keep)
-    settings = "".join(f" --set {text}" for text in given.set)
+    settings = f" --budget {given.budget}" if given.budget else ""
+    settings += "".join(f" --set {text}" for text in given.set)
     command = f"python benchmarks/{Path(sys.argv[0]).name} {given.name} --data FOLDER{settings}"
     report = {"name": given.name, "command": command, **plan, "options": options, **result}
     report["machine"] = machine.describe()
