@@ -68,11 +68,15 @@ def test_the_window_forgets():
     assert sum(map(sum, [one._counts["size"]])) == monitor.WINDOW
 
 
-def test_of_a_burst_only_a_few_are_taken_and_of_a_huge_answer_only_a_part():
+def test_of_a_burst_only_a_few_are_taken_and_of_a_huge_answer_only_a_part(monkeypatch):
     one = Monitor(None)
     for number in range(100):
         one.see([usual(number)[0]] * 10, [usual(number)[1]] * 10)
     assert len(one._taken) == monitor.TAKE
+    monkeypatch.setattr(monitor, "SECONDS", -1)  # the time is over at once: one is looked at, the rest later
+    one.tick()
+    assert len(one._taken) == monitor.TAKE - 1
+    monkeypatch.setattr(monitor, "SECONDS", 60)
     one.tick()
     assert not one._taken
     assert len(monitor._spread(list(range(1000)))) <= monitor.MOST
