@@ -16,7 +16,7 @@ from modelworks.contracts.objects import Found
 from modelworks.contracts.step import Plan
 from modelworks.core.errors import ConfigError, StoreError
 from modelworks.pipeline.execute import Executor
-from modelworks.pipeline.remote import Remote
+from modelworks.pipeline.remote import Garbage, Remote
 from modelworks.pipeline.store import RELEASES, Store, open_store
 
 
@@ -115,10 +115,16 @@ def test_a_damaged_or_hostile_index_is_refused(tmp_path: Path, index: bytes) -> 
     assert not (tmp_path / "back").exists()
 
 
-def aged(shared: Path, days: float, *names: str) -> None:
-    """Make what the shared place holds (below these folders) look older."""
-    for path in (p for name in names or (".",) for p in (shared / name).rglob("*") if p.is_file()):
-        os.utime(path, (time.time() - days * 86400,) * 2)
+def aged(shared: Path, days: float) -> None:
+    """Make what the shared place holds look older."""
+    for path in shared.rglob("*"):
+        if path.is_file():
+            os.utime(path, (time.time() - days * 86400,) * 2)
+
+
+def old_garbage(remote: Remote) -> Garbage:
+    """What has lain there for a month, when nothing is to be kept."""
+    return remote.garbage(lambda step, key: False, time.time() - 30 * 86400)
 
 
 class TestGarbage:
@@ -166,7 +172,7 @@ class TestGarbage:
             open_store(tmp_path).shared_garbage([], 30)
 
     @pytest.mark.parametrize("moment", ["find", "delete", "after"])
-    def test_bytes_that_somebody_stores_again_meanwhile(self, one, shared: Path, tmp_path: Path, moment: str) -> None:
+    def test_bytes_that_somebody_stores_again_meanwhile(self, shared: Path, tmp_path: Path, moment: str) -> None:
         """Another machine stores an artifact of the same bytes at the worst moments: its index is never left without
         its bytes."""
         source = tmp_path / "source"
@@ -195,7 +201,7 @@ class TestGarbage:
         Remote(Folder(shared.as_uri())).push(source, "train", "old")
         aged(shared, 40)
         plain = Remote(Folder(shared.as_uri()))
-        garbage = plain.garbage(lambda step, key: False, time.time() - 86400 * 30)
+        garbage = old_garbage(plain)
         assert [key for _, key in garbage.artifacts] == ["old"]
         Remote(Busy(shared.as_uri())).discard(garbage)
         meanwhile()
@@ -219,7 +225,7 @@ class TestGarbage:
             def put(self, key: str, source: Path) -> None:
                 if key.startswith("index/"):
                     remote = Remote(place)
-                    remote.discard(remote.garbage(lambda step, key: False, time.time() - 86400 * 30))
+                    remote.discard(old_garbage(remote))
                 super().put(key, source)
 
         Remote(Slow(shared.as_uri())).push(source, "train", "new")
