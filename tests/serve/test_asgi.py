@@ -59,10 +59,12 @@ def test_a_body_over_the_limit_is_refused(text_bundle):
 
 
 @pytest.mark.slow
-def test_uvicorn_hosts_it(text_bundle, predictor):
+def test_uvicorn_hosts_it(text_bundle, predictor, tmp_path):
+    """What it answered has been written when it has ended."""
     import uvicorn
 
-    server = uvicorn.Server(uvicorn.Config(Face(text_bundle), port=0, log_level="error"))
+    face = Face(text_bundle, records=tmp_path / "records")
+    server = uvicorn.Server(uvicorn.Config(face, port=0, log_level="error"))
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
@@ -74,6 +76,13 @@ def test_uvicorn_hosts_it(text_bundle, predictor):
     finally:
         server.should_exit = True
         thread.join()
+    (written,) = (tmp_path / "records").iterdir()
+    assert json.loads(written.read_bytes())["modelworks"]["prediction"]["value"] == found.json()
+
+
+def test_records_that_are_not_wanted_are_not_written(text_bundle, tmp_path):
+    ask(Face(text_bundle, config.Serve(records=False), tmp_path / "no"), ("POST", "/predict", {"json": {"text": "a"}}))
+    assert not (tmp_path / "no").exists()
 
 
 def scripted(face: Face, path: str, body: bytes, stop_after: int | None = None) -> list[dict]:

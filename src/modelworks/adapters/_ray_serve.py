@@ -19,23 +19,24 @@ from modelworks.pipeline.remote import Remote
 from modelworks.pipeline.store import RELEASES, Store
 
 KNOWN: dict[str, str] = {"bundle": "", "id": "", "store": "", "replicas": "1", "cpus": "1", "serve": "",
-                         "route": "/"}  # fmt: skip
+                         "records": "", "route": "/"}  # fmt: skip
 """Argument of `application` -> its default: folder of the bundle as replicas see it; its id, which is then checked;
 where machines share bundles, for replicas that do not see the folder; replicas and cores of each; section `serve` of
-modelworks.yaml as JSON; where the application is put, which is only told back."""
+modelworks.yaml as JSON; folder that all replicas see, where records are written; where the application is put, which is
+only told back."""
 
 
 PROXIES = ("EveryNode", "HeadOnly")
 """Where Ray Serve listens."""
 
 
-def arguments(facts: Facts, bundle: str, id_: str) -> dict[str, str]:
+def arguments(facts: Facts, bundle: str, id_: str, records: str) -> dict[str, str]:
     """Those of `application` for a project, by the options `replicas`, `cpus` and `route`."""
     given, settings = facts.options, facts.settings
     return {
         "bundle": bundle, "id": id_, "store": str(settings.get("store", "")), "replicas": given["replicas"],
         "cpus": given["cpus"], "serve": json.dumps(settings.get("serve", {}), sort_keys=True),
-        "route": "/" + given["route"].strip("/"),
+        "records": records, "route": "/" + given["route"].strip("/"),
     }  # fmt: skip
 
 
@@ -50,7 +51,7 @@ def application(given: dict[str, str]) -> Any:
 
     def face() -> Any:
         # By name: it is the server that runs in the replica, of which an adapter knows nothing.
-        made = registry.load("modelworks.serve.asgi:Face")(_bundle(given), settings)
+        made = registry.load("modelworks.serve.asgi:Face")(_bundle(given), settings, given["records"])
         made.start()  # here, so that Serve hears why it does not
         return made
 

@@ -16,6 +16,7 @@ from modelworks.serve.answer import error_response
 from modelworks.serve.app import App
 from modelworks.serve.message import Feed, Pending, Request, Response
 from modelworks.serve.models import Models, Source
+from modelworks.serve.records import Records
 from modelworks.serve.stats import Stats
 
 Scope = MutableMapping[str, Any]
@@ -24,10 +25,14 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
 class Face:
-    """An ASGI application that serves one bundle. Timeouts and connection limits are the hosting server's."""
+    """An ASGI application that serves one bundle, and writes what it answers to a folder, if one is given. Timeouts
+    and connection limits are the hosting server's."""
 
-    def __init__(self, bundle: Path | str, settings: config.Serve | None = None) -> None:
+    def __init__(
+        self, bundle: Path | str, settings: config.Serve | None = None, records: Path | str | None = None
+    ) -> None:
         self._bundle, self._settings = Path(bundle), settings or config.Serve()
+        self._records = Path(records) if records and self._settings.records else None
         self._app: App | None = None
         self._ticking: asyncio.Task[None] | None = None
 
@@ -45,7 +50,8 @@ class Face:
         """Open the bundle, on the event loop that answers; else the first request, or the hosting server, does."""
         if self._app is None:
             stats = Stats()
-            self._app = App(Models(Source(self._bundle), self._settings, stats), stats)
+            models = Models(Source(self._bundle), self._settings, stats)
+            self._app = App(models, stats, Records(self._records) if self._records else None)
             self._ticking = asyncio.create_task(self._tick(self._app.models))
         return self._app
 
@@ -60,6 +66,8 @@ class Face:
             await send({"type": "lifespan.startup.complete"})
         if self._ticking is not None:
             self._ticking.cancel()
+        if self._app is not None and self._app.records is not None:
+            self._app.records.close()
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _respond(self, scope: Scope, receive: Receive) -> Response:

@@ -12,6 +12,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from modelworks.adapters import _ray, _ray_serve
@@ -28,7 +29,7 @@ class RayServe:
     summary = "Ray Serve: replicas of the server on the nodes of a Ray cluster."
     options: Mapping[str, str] = {
         "address": "auto", "route": "/", "host": "127.0.0.1", "port": "8000", "proxies": "EveryNode", "replicas": "1",
-        "cpus": "1", "wait": "300",
+        "cpus": "1", "records": "", "wait": "300",
     }  # fmt: skip
 
     def plan(self, situation: Situation) -> tuple[Change, ...]:
@@ -68,7 +69,9 @@ class _Application:
         options = situation.facts.options
         self.name, self._say = situation.facts.name, situation.say
         self._options, self._wait = options, float(_ray_serve.number(options, "wait", float))
-        self.wanted = _ray_serve.arguments(situation.facts, str(situation.bundle.resolve()), situation.bundle_id)
+        records = str(Path(options["records"]).resolve()) if options["records"] else ""
+        bundle = str(situation.bundle.resolve())
+        self.wanted = _ray_serve.arguments(situation.facts, bundle, situation.bundle_id, records)
         self.door = f"http://{options['host']}:{options['port']}{self.wanted['route']}".rstrip("/")
 
     def look(self) -> tuple[str, dict[str, str]]:

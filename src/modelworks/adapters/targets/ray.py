@@ -32,6 +32,8 @@ applications:
       store: <<store>>
       replicas: "<<replicas>>"
       cpus: "<<cpus>>"
+      # Folder that all replicas see, where they write what they were asked and answered; none when empty.
+      records: <<records>>
       # The section `serve` of modelworks.yaml.
       serve: <<serve>>
 """
@@ -39,8 +41,8 @@ applications:
 
 def _files(facts: Facts) -> tuple[File, ...]:
     given = facts.options
-    arguments = _ray_serve.arguments(facts, given["bundle"], given["id"])
-    quoted = {name: arguments[name] for name in ("bundle", "id", "store", "serve", "route")}
+    arguments = _ray_serve.arguments(facts, given["bundle"], given["id"], given["records"])
+    quoted = {name: arguments[name] for name in ("bundle", "id", "store", "serve", "records", "route")}
     quoted |= {"host": given["host"], "proxies": given["proxies"], "name": facts.name}
     # a JSON string is a YAML string
     counted = {name: number(facts, name) for name in ("port", "replicas")}
@@ -55,7 +57,7 @@ TARGET = Target(
     files=_files,
     options={
         "bundle": "/bundle", "id": "", "route": "/", "host": "0.0.0.0", "port": "8000", "proxies": "EveryNode",  # noqa: S104
-        "replicas": "1", "cpus": "1",
+        "replicas": "1", "cpus": "1", "records": "",
     },
     choices={"proxies": _ray_serve.PROXIES},
     next_="serve deploy deploy/ray/serve.yaml",
