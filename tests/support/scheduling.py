@@ -27,9 +27,9 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-TOGETHER = {"docker": "docker", "serving_context": "docker", "ray_nodes": "ray"}
-"""Fixture of a whole session -> the group of all tests that ask for it."""
-FIRST = ("docker", "ray")
+TOGETHER = {"cluster": "kubernetes", "docker": "docker", "serving_context": "docker", "ray_nodes": "ray"}
+"""Fixture that starts much -> the group of all tests that ask for it; of several, the first here."""
+FIRST = ("docker", "kubernetes", "ray")
 """Groups that take longest."""
 
 
@@ -107,7 +107,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """A table of the outside systems that were tried, so that nothing is skipped silently."""
+    """A table of the outside systems that were tried, so that nothing is skipped silently, and why any was twice."""
     rows: dict[str, Counter[str]] = {}
     for outcome in ("passed", "failed", "error", "skipped", "rerun"):
         for report in terminalreporter.stats.get(outcome, ()):
@@ -119,3 +119,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     terminalreporter.section("outside systems")
     for name, counts in sorted(rows.items()):
         terminalreporter.write_line(f"{name:36} " + ", ".join(f"{count} {what}" for what, count in counts.items()))
+    for report in terminalreporter.stats.get("rerun", ()):
+        terminalreporter.write_line(f"tried again: {report.nodeid}\n{report.longreprtext[-REASON:]}")
+
+
+REASON = 1500
+"""Characters of what is told of a test that failed at its first try."""
