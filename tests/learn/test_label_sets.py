@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,6 +13,7 @@ import pytest
 
 pytest.importorskip("torch")
 import torch
+from msgspec import structs
 
 sys.path.insert(0, str(Path(__file__).parent))
 from learn_fixtures import dataset, tiny_text_model, work
@@ -22,7 +24,8 @@ from modelworks.core.progress import Silent
 from modelworks.dataset import Dataset
 from modelworks.kinds import LabelScores
 from modelworks.stages import learn
-from modelworks.stages.learn import base, calibrate
+from modelworks.stages.learn import base, calibrate, fit
+from modelworks.stages.learn import plan as plans
 from modelworks.stages.learn.families.sequence import FAMILY, Pretrained, disagreement
 from modelworks.stages.learn.fit import Fitted, blend
 
@@ -65,6 +68,17 @@ def test_a_pretrained_model_learns_label_sets_with_a_soup(tmp_path):
     assert facts["steps"] in (0, 4, 6, 8, 10, 12)  # the first model, or up to three runs
     assert (tmp_path / "scratch" / "run-2" / "run.json").is_file()
     assert len(answers(predictor, tmp_path)) == len(list(Dataset.open(tmp_path / "data").examples("dev")))
+
+
+def test_a_soup_has_more_runs_than_were_planned_while_they_fit(tmp_path, monkeypatch):
+    decide = plans.decide  # which sees room for one
+    monkeypatch.setattr(plans, "decide", lambda *given, **more: structs.replace(decide(*given, **more), runs=1))
+    model = tiny_text_model(tmp_path / "model")
+    bundle(tmp_path, model.name, {"epochs": 1, "batch_size": 8, "threads": 1, "soup": 3, "scorings": 1.0})
+    assert (tmp_path / "scratch" / "run-2" / "run.json").is_file()
+    runs = [Fitted(state={}, score=0.0, how="trained", seconds=seconds) for seconds in (400.0, 1000.0)]
+    assert fit._another(runs, time.monotonic() + 1100)
+    assert not fit._another(runs, time.monotonic() + 1020)
 
 
 def test_r_drop_asks_two_answers_to_agree():

@@ -43,6 +43,8 @@ class Fitted:
     """`start` (the quick first model) or `trained`."""
     history: dict[str, list[list[float]]] = field(default_factory=dict)
     steps: int = 0
+    seconds: float = 0.0
+    """That the training took, since it was last interrupted."""
 
 
 _NOTHING = Fitted(state={}, score=math.nan, how="trained")
@@ -79,23 +81,34 @@ def _runs(
     setting: Setting, options: Recipe, plan: plans.Plan, module: nn.Module, first: Fitted | None, deadline: float,
     scratch: Path,
 ) -> Fitted:  # fmt: skip
-    """All trainings of the plan, from the same weights, and their soup."""
+    """All trainings of the plan, from the same weights, and their soup; and more of them while another one fits, for
+    the plan was made from a few steps."""
     origin = copy(module.state_dict())
     found: list[Fitted] = []
-    for number in range(plan.runs):
+    most = options.soup if setting.ranks.size == 1 else 1  # a soup's runs are compared by one process
+    for number in range(most):
         folder = scratch if number == 0 else scratch / f"run-{number}"
+        if number >= plan.runs and not (folder / "plan.json").is_file() and not _another(found, deadline):
+            break
         folder.mkdir(exist_ok=True)
         done = _kept(folder)
         if done is None:
-            share = (deadline - time.monotonic()) / (plan.runs - number)
+            began = time.monotonic()
+            share = (deadline - began) / max(1, plan.runs - number)
             own = plans.load(folder / "plan.json") or structs.replace(plan, seed=plan.seed + _STRIDE * number, end=0)
             plans.store(folder / "plan.json", own)
             module.load_state_dict(origin)
-            done = _train(setting, options, own, module, first, time.monotonic() + share, folder)
-            if plan.runs > 1:
+            done = _train(setting, options, own, module, first, began + share, folder)
+            if most > 1:
+                done = replace(done, seconds=time.monotonic() - began)
                 _keep(folder, done)
         found.append(done)
     return blend(setting, module, found)
+
+
+def _another(found: Sequence[Fitted], deadline: float) -> bool:
+    """Whether one more training would end in time, if it took as long as the slowest."""
+    return time.monotonic() + max(run.seconds for run in found) * (1 + _RESERVE) < deadline
 
 
 def blend(setting: Setting, module: nn.Module, found: Sequence[Fitted]) -> Fitted:
@@ -125,7 +138,7 @@ def _mean(states: Sequence[State]) -> State:
 
 def _keep(folder: Path, run: Fitted) -> None:
     write(folder / "run.safetensors", run.state)
-    facts = {"score": run.score, "history": run.history, "steps": run.steps}
+    facts = {"score": run.score, "history": run.history, "steps": run.steps, "seconds": run.seconds}
     write_bytes(folder / "run.json", json.dumps(facts).encode())
 
 
@@ -181,8 +194,6 @@ def _decided(setting: Setting, options: Recipe, module: nn.Module, deadline: flo
     plan = plans.decide(
         options, len(setting.rows), setting.seed, seconds=left * (1 - _RESERVE), pace=pace, score_seconds=scoring
     )
-    if setting.ranks.size > 1:
-        plan = structs.replace(plan, runs=1)  # a soup's runs are compared by one process
     plans.store(scratch / "plan.json", plan)
     return plan
 
