@@ -165,11 +165,12 @@ def base_image(engine: Engine) -> str:
     if given := os.environ.get("MODELWORKS_TEST_BASE"):
         return given
     if engine.run("image", "inspect", BASE).returncode:
-        engine("import", _debian(), BASE)
+        engine("import", debian(), BASE)
     return BASE
 
 
-def _debian() -> Path:
+def debian() -> Path:
+    """The archive of a Debian with Python and pip: made once on this machine."""
     path = ROOT / ".venvs" / "docker" / "debian-python.tar"
     sources = [p for p in ("/etc/apt/sources.list.d/debian.sources", "/etc/apt/sources.list") if Path(p).is_file()]
     with _once(path) as part:

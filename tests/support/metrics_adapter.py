@@ -81,7 +81,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def log_message(self, *_: object) -> None: ...
 
 
-def _objects(address: str, port: int) -> str:
+def _service(address: str, port: int) -> str:
     name = {"name": "custom-metrics", "namespace": "default"}
     ports = [{"name": "https", "port": 443}]
     endpoints = [{"name": "https", "port": port}]
@@ -92,15 +92,24 @@ def _objects(address: str, port: int) -> str:
             "metadata": {**name, "labels": {"kubernetes.io/service-name": "custom-metrics"}},
             "endpoints": [{"addresses": [address], "conditions": {"ready": True}}],
         },
-        {
-            "apiVersion": "apiregistration.k8s.io/v1", "kind": "APIService",
-            "metadata": {"name": f"{VERSION}.{GROUP}"},
-            "spec": {
-                "group": GROUP, "version": VERSION, "groupPriorityMinimum": 100, "versionPriority": 100,
-                "insecureSkipTLSVerify": True, "service": name,
-            },
-        },
     ])  # fmt: skip
+
+
+REGISTRATION = yaml.safe_dump({
+    "apiVersion": "apiregistration.k8s.io/v1", "kind": "APIService", "metadata": {"name": f"{VERSION}.{GROUP}"},
+    "spec": {
+        "group": GROUP, "version": VERSION, "groupPriorityMinimum": 100, "versionPriority": 100,
+        "insecureSkipTLSVerify": True, "service": {"name": "custom-metrics", "namespace": "default"},
+    },
+})  # fmt: skip
+
+
+def _answers(cluster: Cluster) -> bool:
+    """Whether the Service leads here by now: the API server asks it at longer and longer intervals when it does not."""
+    address = cluster.address("default", "custom-metrics")
+    with contextlib.suppress(OSError), socket.create_connection((address, 443), timeout=2):
+        return True
+    return False
 
 
 def _available(cluster: Cluster) -> bool:
@@ -123,12 +132,15 @@ def offered(cluster: Cluster, pod: str, folder: Path) -> Iterator[None]:
     # the handshake is the handler's: in `accept` one client that keeps silent would hold up all others
     server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    objects = _objects(str(server.server_address[0]), server.server_address[1])
+    service = _service(str(server.server_address[0]), server.server_address[1])
     try:
-        cluster("apply", "--filename", "-", stdin=objects)
+        cluster("apply", "--filename", "-", stdin=service)
+        within(60, lambda: _answers(cluster), "the Service to lead here")
+        cluster("apply", "--filename", "-", stdin=REGISTRATION)
         within(120, lambda: _available(cluster), "the API server to take it")
         yield
     finally:
-        cluster.run("delete", "--filename", "-", stdin=objects)
+        cluster.run("delete", "--filename", "-", stdin=REGISTRATION)
+        cluster.run("delete", "--filename", "-", stdin=service)
         server.shutdown()
         server.server_close()
