@@ -186,7 +186,8 @@ def measure(
         progress.advance(variant=one.name, metric=one.row.get("metric", float("nan")))
     progress.say(f"optimize: timing {len(good)} variants, in turns")
     timed = [one for one in good if not one.error]
-    times = timing.time_all({one.name: one.predictor for one in timed}, [e.input for e in sample], TIMING)  # type: ignore[misc]
+    seconds = TIMING if len(timed) > 1 else TIMING / 4  # alone it is told, not compared
+    times = timing.time_all({one.name: one.predictor for one in timed}, [e.input for e in sample], seconds)  # type: ignore[misc]
     for one in timed:
         one.row |= {**times[one.name], **probe.measure(one.folder), "size": size(one.folder)}
     return [one.row if not one.error else {"variant": one.name, "error": one.error, "kept": None} for one in built]
