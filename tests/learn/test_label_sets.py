@@ -81,6 +81,24 @@ def test_a_soup_has_more_runs_than_were_planned_while_they_fit(tmp_path, monkeyp
     assert not fit._another(runs, time.monotonic() + 1020)
 
 
+@pytest.mark.parametrize(("size", "share"), [(1, 100), (2, 300)])
+def test_of_several_processes_one_run_has_all_the_time(tmp_path, monkeypatch, size, share):
+    """A soup's runs are compared by one process; three of them share its time."""
+    ends = []
+
+    def train(setting, options, plan, module, first, deadline, folder):
+        ends.append(deadline - time.monotonic())
+        return Fitted(state=fit.copy(module.state_dict()), score=0.0, how="trained")
+
+    monkeypatch.setattr(fit, "_train", train)
+    setting = SimpleNamespace(judge=Judged(), progress=Silent(), ranks=SimpleNamespace(size=size))
+    plan = plans.Plan(steps=1, epoch_steps=1, every=1, threads=1, fast=False, seed=0, runs=3)
+    deadline = time.monotonic() + 300
+    fit._runs(setting, Pretrained(soup=3), plan, torch.nn.Linear(1, 1), None, deadline, tmp_path)
+    assert ends[0] == pytest.approx(share, abs=20)
+    assert len(ends) == (3 if size == 1 else 1)
+
+
 def test_r_drop_asks_two_answers_to_agree():
     one, two = torch.tensor([[2.0, 0.0], [0.0, 1.0]]), torch.tensor([[0.5, 0.0], [0.0, 1.0]])
     assert disagreement(one, one) == 0

@@ -86,15 +86,16 @@ def _runs(
     origin = copy(module.state_dict())
     found: list[Fitted] = []
     most = options.soup if setting.ranks.size == 1 else 1  # a soup's runs are compared by one process
+    planned = min(plan.runs, most)
     for number in range(most):
         folder = scratch if number == 0 else scratch / f"run-{number}"
-        if number >= plan.runs and not (folder / "plan.json").is_file() and not _another(found, deadline):
+        if number >= planned and not (folder / "plan.json").is_file() and not _another(found, deadline):
             break
         folder.mkdir(exist_ok=True)
         done = _kept(folder)
         if done is None:
             began = time.monotonic()
-            share = (deadline - began) / max(1, plan.runs - number)
+            share = (deadline - began) / max(1, planned - number)
             own = plans.load(folder / "plan.json") or structs.replace(plan, seed=plan.seed + _STRIDE * number, end=0)
             plans.store(folder / "plan.json", own)
             module.load_state_dict(origin)
