@@ -144,7 +144,7 @@ def test_a_fault_of_one_process_is_told_in_its_words(tmp_path):
 @pytest.mark.parametrize("option", [{"precision": "bfloat16"}, {"compile": True}])
 def test_it_learns_in_bfloat16_and_compiled(alone, tmp_path, option):
     kind, task, options, curve = alone
-    if (kind, "compile" in option) == ("compact", True):
+    if kind == "compact" and "compile" in option:
         pytest.skip("one network is enough: the compiler takes over a minute")
     _, ours = train(tmp_path, task, {**options, **option}, kind)
     assert ours.shape == curve.shape

@@ -31,6 +31,8 @@ TOGETHER = {"cluster": "kubernetes", "docker": "docker", "serving_context": "doc
 """Fixture that starts much -> the group of all tests that ask for it; of several, the first here."""
 FIRST = ("docker", "kubernetes", "ray")
 """Groups that take longest."""
+REASON = 1500
+"""Characters of what is told of a test that failed at its first try."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -121,7 +123,3 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(f"{name:36} " + ", ".join(f"{count} {what}" for what, count in counts.items()))
     for report in terminalreporter.stats.get("rerun", ()):
         terminalreporter.write_line(f"tried again: {report.nodeid}\n{report.longreprtext[-REASON:]}")
-
-
-REASON = 1500
-"""Characters of what is told of a test that failed at its first try."""
