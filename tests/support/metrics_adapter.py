@@ -24,6 +24,7 @@ import yaml
 from kubernetes_cluster import Cluster, within
 
 GROUP, VERSION = "custom.metrics.k8s.io", "v1beta2"
+SERVICE = {"name": "custom-metrics", "namespace": "default"}
 NAMES = f"/apis/{GROUP}/{VERSION}/namespaces/"
 
 
@@ -82,14 +83,13 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
 
 def _service(address: str, port: int) -> str:
-    name = {"name": "custom-metrics", "namespace": "default"}
     ports = [{"name": "https", "port": 443}]
     endpoints = [{"name": "https", "port": port}]
     return yaml.safe_dump_all([
-        {"apiVersion": "v1", "kind": "Service", "metadata": name, "spec": {"ports": ports}},
+        {"apiVersion": "v1", "kind": "Service", "metadata": SERVICE, "spec": {"ports": ports}},
         {
             "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": "IPv4", "ports": endpoints,
-            "metadata": {**name, "labels": {"kubernetes.io/service-name": "custom-metrics"}},
+            "metadata": {**SERVICE, "labels": {"kubernetes.io/service-name": SERVICE["name"]}},
             "endpoints": [{"addresses": [address], "conditions": {"ready": True}}],
         },
     ])  # fmt: skip
@@ -99,14 +99,13 @@ REGISTRATION = yaml.safe_dump({
     "apiVersion": "apiregistration.k8s.io/v1", "kind": "APIService", "metadata": {"name": f"{VERSION}.{GROUP}"},
     "spec": {
         "group": GROUP, "version": VERSION, "groupPriorityMinimum": 100, "versionPriority": 100,
-        "insecureSkipTLSVerify": True, "service": {"name": "custom-metrics", "namespace": "default"},
+        "insecureSkipTLSVerify": True, "service": SERVICE,
     },
 })  # fmt: skip
 
 
-def _answers(cluster: Cluster) -> bool:
+def _answers(address: str) -> bool:
     """Whether the Service leads here by now: the API server asks it at longer and longer intervals when it does not."""
-    address = cluster.address("default", "custom-metrics")
     with contextlib.suppress(OSError), socket.create_connection((address, 443), timeout=2):
         return True
     return False
@@ -135,12 +134,12 @@ def offered(cluster: Cluster, pod: str, folder: Path) -> Iterator[None]:
     service = _service(str(server.server_address[0]), server.server_address[1])
     try:
         cluster("apply", "--filename", "-", stdin=service)
-        within(60, lambda: _answers(cluster), "the Service to lead here")
+        address = cluster.address(SERVICE["namespace"], SERVICE["name"])
+        within(60, lambda: _answers(address), "the Service to lead here")
         cluster("apply", "--filename", "-", stdin=REGISTRATION)
         within(120, lambda: _available(cluster), "the API server to take it")
         yield
     finally:
-        cluster.run("delete", "--filename", "-", stdin=REGISTRATION)
-        cluster.run("delete", "--filename", "-", stdin=service)
+        cluster.run("delete", "--filename", "-", stdin=f"{REGISTRATION}---\n{service}")
         server.shutdown()
         server.server_close()

@@ -105,6 +105,7 @@ def test_rollouts_keep_answering_and_can_be_undone(cluster, images, bundles, nam
     with load(host) as asked:
         asked.until(50)
         deploy(two)
+        asked.until(50)
         within(60, lambda: set(answering(host, 10)) == only(two), "old pods leave the Service a little later")
         with pytest.raises(StepError, match="stalls; the old pods answer") as caught:
             deploy(bad)
@@ -112,6 +113,7 @@ def test_rollouts_keep_answering_and_can_be_undone(cluster, images, bundles, nam
         assert set(answering(host, 10)) == only(two)
         assert deploy(two)["changes"] == []
         modelworks("deploy", "kubernetes", "--undo", "--yes")
+        asked.until(50)
         within(60, lambda: set(answering(host, 10)) == only(one), "the release before")
     assert asked.lost == []
     assert set(asked.answered) == {200}
