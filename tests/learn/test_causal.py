@@ -196,7 +196,7 @@ def test_adapters_change_nothing_until_they_learn_and_merge_exactly():
 
 @pytest.mark.parametrize("native", [True, False])
 def test_muon_makes_updates_orthogonal_in_the_type_that_the_processor_has(native, monkeypatch):
-    monkeypatch.setattr(muon, "fast_math", lambda: native)
+    monkeypatch.setattr(muon, "fast_math", lambda where: native)
     made = newton_schulz(torch.randn(24, 16))
     assert made.dtype == (torch.bfloat16 if native else torch.float32)
     made = made.float()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -21,7 +22,7 @@ from torch import nn
 
 from modelworks.contracts.family import Recipe
 from modelworks.core.files import write_bytes
-from modelworks.stages.learn import pacing
+from modelworks.stages.learn import pacing, place
 from modelworks.stages.learn import plan as plans
 from modelworks.stages.learn.loop import Batches, Loop, Watch, last
 from modelworks.stages.learn.setting import Setting
@@ -54,8 +55,8 @@ _NOTHING = Fitted(state={}, score=math.nan, how="trained")
 def fit(setting: Setting, options: Recipe, deadline: float, scratch: Path) -> Fitted:
     """The best network that can be had until `deadline` (time.monotonic). Resumes what `scratch` holds."""
     scratch.mkdir(parents=True, exist_ok=True)
-    with _quiet(_threads(setting, options)):
-        module = setting.network(options)
+    with _quiet(_threads(setting, options)), place.within_memory():
+        module = setting.network(options).to(place.device())
         first = _start(setting, options, module, scratch) if setting.ranks.leads else None
         if not any(group["params"] for group in setting.family.groups(module, options)):
             if not setting.ranks.leads:
@@ -132,7 +133,9 @@ def blend(setting: Setting, module: nn.Module, found: Sequence[Fitted]) -> Fitte
 
 def _mean(states: Sequence[State]) -> State:
     return {
-        name: torch.stack([state[name] for state in states]).mean(0) if value.is_floating_point() else value
+        name: torch.stack([state[name].to(value.device) for state in states]).mean(0)
+        if value.is_floating_point()
+        else value
         for name, value in states[0].items()
     }
 
@@ -204,7 +207,6 @@ def _train(
     scratch: Path,
 ) -> Fitted:  # fmt: skip
     data = Batches(setting, options, plan)
-    module.to(pacing.device())
     ranks = setting.ranks
     ranks.spread(module)
     trained = ranks.sharded(copy_module(module)) if options.shard == "full" else module
@@ -271,6 +273,7 @@ def _threads(setting: Setting, options: Recipe) -> int:
 @contextmanager
 def _quiet(threads: int) -> Iterator[Any]:
     """Deterministic algorithms and a fixed number of threads, for the block."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what cuBLAS wants for it
     before, was = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True, warn_only=True)

@@ -143,11 +143,13 @@ class Judge:
     def _run(self, name: str, feeds: Mapping[str, np.ndarray]) -> Answer:
         import torch
 
+        from modelworks.stages.learn import place
+
         module = self._modules[name]
-        device = next((p.device for p in module.parameters()), torch.device("cpu"))
         with torch.inference_mode():
-            tensors = {name: torch.from_numpy(np.ascontiguousarray(array)).to(device) for name, array in feeds.items()}
-            answer = {name: value.float().cpu().numpy() for name, value in module(**tensors).items()}
+            tensors = {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in feeds.items()}
+            given = module(**place.moved(tensors, place.of(module)))
+            answer = {name: value.float().cpu().numpy() for name, value in given.items()}
         if self._taping:
             self._tape.append(answer)
         return answer

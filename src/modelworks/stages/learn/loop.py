@@ -28,8 +28,8 @@ from modelworks.contracts.family import Family, Recipe
 from modelworks.core.errors import StepError
 from modelworks.core.files import commit_folder
 from modelworks.core.progress import Progress
+from modelworks.stages.learn import place
 from modelworks.stages.learn.plan import Plan, batches, repaced
-from modelworks.stages.learn.processor import fast_math
 from modelworks.stages.learn.ranks import ALONE, Ranks, weight
 from modelworks.stages.learn.setting import Setting
 from modelworks.stages.learn.state import Average, write
@@ -102,9 +102,10 @@ class Loop(Trainer):
 
     def training_step(self, model: nn.Module, inputs: dict[str, Any], num_items_in_batch: Any = None) -> torch.Tensor:
         torch.manual_seed((self.plan.seed + 1) * 1_000_003 + self.state.global_step + self._ranks.rank * 7_919)
-        loss: torch.Tensor = super().training_step(model, inputs, num_items_in_batch)
+        with place.exactly(self.plan.exact):
+            loss: torch.Tensor = super().training_step(model, inputs, num_items_in_batch)
         if self._ranks.size > 1:
-            loss = torch.tensor(self._ranks.total(float(loss)) / self._ranks.size)
+            loss = loss.new_tensor(self._ranks.total(float(loss)) / self._ranks.size)
         if not torch.isfinite(loss):
             raise StepError(
                 "training went wrong: the loss is not a number", where=f"train, step {self.state.global_step + 1}",
@@ -174,7 +175,9 @@ def last(scratch: Path) -> Path | None:
 
 def bfloat16(options: Recipe) -> bool:
     """Whether the network runs in bfloat16 while training."""
-    return options.fast_math and fast_math() if options.precision == "auto" else options.precision == "bfloat16"
+    if options.precision == "auto":
+        return options.fast_math and place.fast_math(place.device())
+    return options.precision == "bfloat16"
 
 
 def schedule(options: Recipe, last: Callable[[], int]) -> Callable[[int], float]:

@@ -39,6 +39,8 @@ class Plan(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     threads: int
     fast: bool
     """Whether the network runs in bfloat16."""
+    exact: bool = False
+    """Whether an algorithm that gives other bits each time is an error (place.py)."""
     seed: int
     step_seconds: float = 0.0
     score_seconds: float = 0.0
@@ -58,6 +60,8 @@ class Pace(Struct, frozen=True, kw_only=True):
 
     threads: int
     fast: bool
+    exact: bool = False
+    """As in Plan."""
     seconds: float
     """Of one step."""
     share: float = 1.0
@@ -92,6 +96,7 @@ def decide(recipe: Recipe, examples: int, seed: int, *, seconds: float, pace: Pa
     runs = max(1, min(recipe.soup, fitting // steps))
     return Plan(
         steps=steps, end=end, epoch_steps=epoch, every=every, threads=pace.threads, fast=pace.fast, seed=seed,
+        exact=pace.exact,
         step_seconds=round(step_seconds, 5), score_seconds=round(score_seconds, 5), runs=runs,
     )  # fmt: skip
 

@@ -13,7 +13,7 @@ from torch import nn
 
 from modelworks.contracts.family import Graph, Recipe, Resource, Source
 from modelworks.core.errors import StepError
-from modelworks.stages.learn import base
+from modelworks.stages.learn import base, place
 from modelworks.stages.learn.networks.encoder import TextEncoder, depth_of
 
 TOKENIZER = Resource(name="tokenizer", file="resources/tokenizer.json", type="tokenizer")
@@ -145,12 +145,14 @@ def _rate(name: str, top: int, options: Encoder, prefix: str) -> float:
 def features(
     module: nn.Module, batches: Sequence[Mapping[str, torch.Tensor]], fast: bool
 ) -> list[tuple[torch.Tensor, torch.Tensor]]:
-    """(features, labels) of each batch, with the network frozen."""
+    """(features, labels) of each batch, with the network frozen, where it lies; `fast`: in bfloat16 if it is quick."""
     module.eval()
+    where = place.of(module)
+    fast = fast and place.fast_math(where)
     found = []
-    for batch in batches:
+    for batch in (place.moved(batch, where) for batch in batches):
         feeds = {name: value for name, value in batch.items() if name != "labels"}
-        with torch.autocast("cpu", torch.bfloat16, enabled=fast):
+        with torch.autocast(where.type, torch.bfloat16, enabled=fast):
             found.append((module.features(**feeds).float(), batch["labels"]))
     return found
 

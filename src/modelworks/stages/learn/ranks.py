@@ -14,6 +14,8 @@ from typing import Any
 import torch
 from torch import distributed, nn
 
+from modelworks.core.errors import ConfigError
+
 _PATIENCE = timedelta(hours=24)
 """Of a process that waits for another: a scoring may be long, and who starts them sees when one has died."""
 
@@ -76,7 +78,13 @@ class Ranks:
         from torch.distributed.device_mesh import init_device_mesh
         from torch.distributed.fsdp import fully_shard
 
-        mesh = init_device_mesh("cuda" if torch.cuda.is_available() else "cpu", (self.size,))
+        cards = torch.cuda.device_count()
+        if 0 < cards < self.size:
+            raise ConfigError(
+                "weights are parted among graphics cards, one for each process", where="train.options.processes",
+                seen=self.size, allowed=f"at most {cards}", hint='CUDA_VISIBLE_DEVICES="" trains on processors',
+            )  # fmt: skip
+        mesh = init_device_mesh("cuda" if cards else "cpu", (self.size,))
         for part in module.modules():
             if isinstance(part, nn.ModuleList):
                 for layer in part:
@@ -109,11 +117,16 @@ def weight(batch: Mapping[str, Any], rows: int, classes: torch.Tensor | None = N
 def joined(rank: int, size: int, meeting: Path) -> Iterator[Ranks]:
     """Meet the other processes at a file; for the block. Only loopback is listened on."""
     os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
-    backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
-    if torch.cuda.is_available():
-        torch.cuda.set_device(rank % torch.cuda.device_count())
+    cards = torch.cuda.device_count()
+    if cards:
+        torch.cuda.set_device(rank % cards)
+    # NCCL wants a card for each process; several on one speak through gloo
     distributed.init_process_group(
-        backend, init_method=f"file://{meeting}", rank=rank, world_size=size, timeout=_PATIENCE
+        "cpu:gloo,cuda:nccl" if cards >= size else "gloo",
+        init_method=f"file://{meeting}",
+        rank=rank,
+        world_size=size,
+        timeout=_PATIENCE,
     )
     try:
         yield Ranks(rank, size)

@@ -13,7 +13,7 @@ from torch import nn
 
 from modelworks.contracts.family import Batcher, Front, Graph, Recipe, Source
 from modelworks.kinds import Example
-from modelworks.stages.learn import base, image_body, pictures, pretrained
+from modelworks.stages.learn import base, image_body, pictures, place, pretrained
 from modelworks.stages.learn.networks import lite0, residual, vision
 from modelworks.stages.learn.networks.head import HeadedNetwork, fit_linear
 
@@ -117,7 +117,7 @@ class ImageFamily(base.Base):
         some = base.sample(rows, options.start_examples)
         with torch.inference_mode():
             for i in range(0, len(some), 64):
-                batch = self.collate(some[i : i + 64], front)
+                batch = place.moved(self.collate(some[i : i + 64], front), place.of(module))
                 found.append((module.backbone(batch["pixels"]).float(), batch["labels"]))
         fit_linear(module.head, torch.cat([x for x, _ in found]), torch.cat([y for _, y in found]))
         return True

@@ -18,7 +18,6 @@ from modelworks.stages.learn.networks import bag
 from modelworks.stages.learn.networks.encoder import TextClassifier
 from modelworks.stages.learn.networks.fused import FusedClassifier
 from modelworks.stages.learn.networks.head import fit_linear
-from modelworks.stages.learn.processor import fast_math
 from modelworks.stages.learn.rows import class_counts
 
 
@@ -184,7 +183,7 @@ def _fit_bags(module: bag.BagClassifier, rows: base.Rows, name: str, options: Co
         )  # fmt: skip
         with torch.no_grad():
             module.table.weight[start : start + size] = table
-            module.bias += bias
+            module.bias += bias.to(module.bias.device)
         start += size
 
 
@@ -193,7 +192,7 @@ def _fit_head(family: SequenceFamily, module: nn.Module, rows: base.Rows, front:
     head = module.classifier.head if isinstance(module, FusedClassifier) else module.head
     some = sorted(base.sample(rows, options.start_examples), key=lambda row: len(row["ids"]))
     batches = [family.collate(some[i : i + 64], front) for i in range(0, len(some), 64)]
-    found = pretrained.features(module, batches, options.fast_math and fast_math())
+    found = pretrained.features(module, batches, options.fast_math)
     fit_linear(head, torch.cat([x for x, _ in found]), torch.cat([y for _, y in found]))
 
 

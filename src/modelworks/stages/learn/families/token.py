@@ -17,7 +17,6 @@ from modelworks.stages.learn.mentions import Mentions, cased
 from modelworks.stages.learn.networks import tagger
 from modelworks.stages.learn.networks.encoder import LexicalTokenClassifier, TokenClassifier
 from modelworks.stages.learn.networks.head import fit_linear
-from modelworks.stages.learn.processor import fast_math
 
 
 class Compact(Recipe, frozen=True, kw_only=True):
@@ -118,7 +117,7 @@ class TokenFamily(base.Base):
             return False
         some = sorted(base.sample(rows, options.start_examples), key=lambda row: len(row["ids"]))
         batches = [self.collate(some[i : i + 64], front) for i in range(0, len(some), 64)]
-        found = pretrained.features(module, batches, options.fast_math and fast_math())
+        found = pretrained.features(module, batches, options.fast_math)
         kept = [(x[y != base.IGNORED], y[y != base.IGNORED]) for x, y in found]
         fit_linear(module.head, torch.cat([x for x, _ in kept]), torch.cat([y for _, y in kept]))
         return True

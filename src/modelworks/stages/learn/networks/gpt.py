@@ -73,7 +73,7 @@ class GPT(nn.Module):
         for distance, table in enumerate(self.earlier, 1):
             x = x + table(padded[:, self.before - distance : padded.shape[1] - distance])
         x = normalized(x)
-        return x.bfloat16() if torch.is_autocast_enabled("cpu") else x
+        return x.bfloat16() if torch.is_autocast_enabled(x.device.type) else x
 
 
 class Block(nn.Module):

@@ -36,8 +36,8 @@ def fit_linear(head: nn.Linear, features: Tensor, labels: Tensor, *, strength: f
     `strength` is the inverse L2 penalty (scikit-learn's C)."""
     mean, deviation = features.mean(0), features.std(0).clamp(min=1e-4)
     scaled = (features - mean) / deviation
-    weight = torch.zeros(head.out_features, features.shape[1], requires_grad=True)
-    bias = torch.zeros(head.out_features, requires_grad=True)
+    weight = features.new_zeros(head.out_features, features.shape[1], requires_grad=True)
+    bias = features.new_zeros(head.out_features, requires_grad=True)
     optimizer = torch.optim.LBFGS([weight, bias], max_iter=80, history_size=10, line_search_fn="strong_wolfe")
 
     def closure() -> Tensor:
