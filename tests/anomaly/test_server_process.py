@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import record_files
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
@@ -271,9 +272,7 @@ def test_a_promotion_under_load_loses_no_request(start, tmp_path):
     ready = server.ask(b"GET /readyz HTTP/1.1\r\nConnection: close\r\n\r\n")
     assert json.loads(ready.partition(b"\r\n\r\n")[2])["version"] == "2"
     assert server.stop() == 0
-    rows = [
-        json.loads(row) for path in paths.records(tmp_path).glob("*.jsonl") for row in path.read_text().splitlines()
-    ]
+    rows = record_files.lines(paths.records(tmp_path))
     assert len(rows) == seen["answered"]
     assert {row["modelworks"]["bundle"] for row in rows} == {pin.bundle for pin in pins}
 

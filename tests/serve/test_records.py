@@ -6,6 +6,8 @@ import hashlib
 import json
 import time
 
+from record_files import lines
+
 from modelworks import kinds
 from modelworks.kinds import Image, Label, Text
 from modelworks.serve.records import Record, Records, line
@@ -13,10 +15,6 @@ from modelworks.serve.records import Record, Records, line
 
 def record(number: int = 0, value: kinds.Kind | None = None) -> Record:
     return Record(1e9, f"r-{number}", 0, "ab" * 32, "tiny", "7", value or Text(f"text {number}"), Label("good"), 0.0015)
-
-
-def lines(folder) -> list[dict]:
-    return [json.loads(row) for path in sorted(folder.glob("*.jsonl")) for row in path.read_text().splitlines()]
 
 
 def test_all_records_are_written_in_order_by_close(tmp_path):

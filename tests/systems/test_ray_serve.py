@@ -19,6 +19,7 @@ from click.testing import CliRunner
 from commands import modelworks
 from outside import free_port
 from ray_cluster import Nodes
+from record_files import lines
 from tiny_bundles import make_text_bundle
 from watching import within
 
@@ -100,26 +101,17 @@ def test_it_is_deployed_once_replaced_and_undone(bundles: Path) -> None:
     assert "model.onnx" in str(caught.value.seen)
     assert asked(door) == one
     assert deploy("--bundle", "./one", "--plan", "--json")["changes"] == []
-    second = deploy(
-        "--bundle", "./two", "--yes", "--json", "--set", "replicas=2", "--set", "records=.modelworks/records"
-    )
+    records = Path(".modelworks/records")
+    second = deploy("--bundle", "./two", "--yes", "--json", "--set", "replicas=2", "--set", f"records={records}")
     assert second["before"]["bundle"].endswith("/one")
     assert [asked(door) for _ in range(6)] == [two] * 6
-    within(30, lambda: len(written()) == 6)
-    assert all(line["modelworks"]["prediction"]["value"] == two for line in written())
+    within(30, lambda: len(lines(records)) == 6)
+    assert all(line["modelworks"]["prediction"]["value"] == two for line in lines(records))
     deploy("--undo", "--yes")
     assert asked(door) == one
     deploy("--undo", "--yes")
     with pytest.raises(urllib.error.HTTPError, match="404"):
         asked(door)
-
-
-def written() -> list[Any]:
-    return [
-        json.loads(line)
-        for path in Path(".modelworks/records").glob("*.jsonl")
-        for line in path.read_text().splitlines()
-    ]
 
 
 def test_the_exported_file_runs_where_the_bundle_is_fetched(bundles: Path, ray_nodes: Nodes, port: int) -> None:

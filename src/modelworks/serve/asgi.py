@@ -16,7 +16,7 @@ from modelworks.serve.answer import error_response
 from modelworks.serve.app import App
 from modelworks.serve.message import Feed, Pending, Request, Response
 from modelworks.serve.models import Models, Source
-from modelworks.serve.records import Records
+from modelworks.serve.shipping import recording
 from modelworks.serve.stats import Stats
 
 Scope = MutableMapping[str, Any]
@@ -32,7 +32,7 @@ class Face:
         self, bundle: Path | str, settings: config.Serve | None = None, records: Path | str | None = None
     ) -> None:
         self._bundle, self._settings = Path(bundle), settings or config.Serve()
-        self._records = Path(records) if records and self._settings.records else None
+        self._records = Path(records) if records else None
         self._app: App | None = None
         self._ticking: asyncio.Task[None] | None = None
 
@@ -51,7 +51,7 @@ class Face:
         if self._app is None:
             stats = Stats()
             models = Models(Source(self._bundle), self._settings, stats)
-            self._app = App(models, stats, Records(self._records) if self._records else None)
+            self._app = App(models, stats, recording(self._records, self._settings))
             self._ticking = asyncio.create_task(self._tick(self._app.models))
         return self._app
 

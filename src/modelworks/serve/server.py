@@ -17,9 +17,7 @@ from modelworks.serve.app import App
 from modelworks.serve.message import Request, Response
 from modelworks.serve.models import Models, Served, Source
 from modelworks.serve.protocol import Host, Limits
-from modelworks.serve.records import Records
-from modelworks.serve.shipping import Shipping
-from modelworks.serve.spool import unread
+from modelworks.serve.shipping import Shipping, recording
 from modelworks.serve.stats import Stats
 from modelworks.serve.surroundings import Platform
 
@@ -49,7 +47,7 @@ class Server:
         self._stopping = asyncio.Event()
         stats = Stats()
         self.models = Models(self.source, self.settings, stats)
-        records = self._record()
+        records = recording(self._records, self.settings, self._shipping)
         self.app = App(self.models, stats, records, self._platform)
         self.app.access = self._access
         self.host = Host(self.app, self.limits)
@@ -71,16 +69,6 @@ class Server:
         if self._shipping is not None:
             self._shipping.stop()
         log.info("ended")
-
-    def _record(self) -> Records | None:
-        """Begin to write records, and to send them on."""
-        if not (self._records and self.settings.records):
-            return None
-        if self._shipping is None:
-            return Records(self._records)
-        folder, sinks = self._records, self._shipping.sinks
-        self._shipping.start()
-        return Records(folder, unread=lambda: unread(folder, sinks))
 
     async def _listen(self, loop: asyncio.AbstractEventLoop) -> Any:
         host, port = self.settings.host, self.settings.port

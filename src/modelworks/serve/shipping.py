@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from modelworks.contracts import sink as contract
+from modelworks.core import config
+from modelworks.serve.records import Records
 from modelworks.serve.shipper import Shipper
+from modelworks.serve.spool import unread
 
 
 class Shipping:
@@ -43,6 +46,17 @@ class Shipping:
                 family.add_metric([shipper.sink], float(value(shipper)))
             registry.register(_Held(family))
         return generate_latest(registry) if self.shippers else b""
+
+
+def recording(folder: Path | None, settings: config.Serve, shipping: Shipping | None = None) -> Records | None:
+    """Begin to write records into a folder, where there is one and the settings want them, and to send them on."""
+    if folder is None or not settings.records:
+        return None
+    if shipping is None:
+        return Records(folder)
+    sinks = shipping.sinks
+    shipping.start()
+    return Records(folder, unread=lambda: unread(folder, sinks))
 
 
 class _Held:
