@@ -12,7 +12,8 @@ import pytest
 pytest.importorskip("torch")
 sys.path.insert(0, str(Path(__file__).parent))
 from learn_fixtures import dataset, work
-from test_processes import CASES, STILL, Curve, known
+from test_processes import CASES, STILL, Curve
+from tiny_tasks import known
 
 from modelworks import lifecycle
 from modelworks.contracts import task as tasks
@@ -64,7 +65,7 @@ def planted(monkeypatch):
 def train(root, wish, options, curve=None, **more):
     if not (root / "data").is_dir():
         dataset(root / "data", TASK)
-    given = {**known(TASK, "compact", {**STILL, **MORE}), "epochs": 2, "processes": 2, **options}
+    given = {**known(tasks.find(TASK).shape, "compact", {**STILL, **MORE}), "epochs": 2, "processes": 2, **options}
     params = {"task": TASK, "train": {"budget": "1h", "options": given, **more}, "workers": wish}
     return learn.train(work(root, "checkpoint", {"dataset": root / "data"}, params, curve))
 

@@ -20,7 +20,6 @@ import foreign_models as foreign
 from modelworks.bundle import Predictor
 from modelworks.cli.main import group
 from modelworks.contracts import task as tasks
-from modelworks.core import config
 from modelworks.core.errors import BundleError, ConfigError, StepError
 from modelworks.kinds import Text
 
@@ -133,18 +132,16 @@ def test_a_python_without_tensorflow_is_told(made, tmp_path):
 @pytest.mark.parametrize(
     ("task", "options"),
     [
-        ("sentiment-analysis", "epochs: 25, learning_rate: 0.01, width: 16, dropout: 0.0"),
-        ("image-classification", "epochs: 25, learning_rate: 0.01, widths: [8, 8], dropout: 0.0"),
+        ("sentiment-analysis", {"width": 16}),
+        ("image-classification", {"widths": [8, 8]}),
     ],
 )
 def test_keras_trains_a_project_to_its_verdict(project, monkeypatch, python, task, options):
     """The whole plan: prepare, train by Keras, export with parity, evaluate, gate."""
     monkeypatch.setenv("MODELWORKS_TENSORFLOW", python)
-    tiny_tasks.project(project, task)
-    shape = {"sentiment-analysis": "keras-sequence", "image-classification": "keras-image"}[task]
-    path = project / config.FILE
-    text = path.read_text().replace("model: compact", f"family: {shape}, model: compact")
-    path.write_text(text.replace("epochs: 2, batch_size: 4", f"batch_size: 4, {options}"))
+    family = {"sentiment-analysis": "keras-sequence", "image-classification": "keras-image"}[task]
+    options = {"batch_size": 4, "epochs": 25, "learning_rate": 0.01, "dropout": 0.0, **options}
+    tiny_tasks.project(project, task, family=family, options=options)
     done = tiny_tasks.run(project, until="gate")
     bundle = done.path("export") / "bundle"
     predictor = Predictor.open(bundle)
@@ -159,9 +156,7 @@ def test_a_keras_family_takes_no_weights_of_others(project, monkeypatch, python)
     from learn_fixtures import tiny_text_model
 
     monkeypatch.setenv("MODELWORKS_TENSORFLOW", python)
-    tiny_tasks.project(project, "sentiment-analysis", "weights")
+    tiny_tasks.project(project, "sentiment-analysis", "weights", family="keras-sequence")
     tiny_text_model(project / "weights")
-    path = project / config.FILE
-    path.write_text(path.read_text().replace("model: weights", "family: keras-sequence, model: weights"))
     with pytest.raises(ConfigError, match="from scratch"):
         tiny_tasks.run(project, until="train")

@@ -15,7 +15,6 @@ from modelworks.bundle import Predictor
 from modelworks.contracts import format as formats
 from modelworks.contracts import task as tasks
 from modelworks.contracts.format import Bad, Reading
-from modelworks.core import config
 from modelworks.core.errors import RequestError
 from modelworks.kinds import Article, Length, References, Written, decode
 
@@ -128,10 +127,7 @@ def test_a_page_marks_what_was_chosen():
 
 @pytest.mark.slow
 def test_it_may_also_be_learnt_by_writing(tmp_path):
-    folder = tiny_tasks.project(tmp_path, "summarization")
-    path = folder / config.FILE
-    path.write_text(path.read_text("utf-8").replace("train: {", "train: {family: seq2seq, "), "utf-8")
-    executor = tiny_tasks.run(folder)
+    executor = tiny_tasks.run(tiny_tasks.project(tmp_path, "summarization", family="seq2seq"))
     (found,) = Predictor.open(executor.path("export") / "bundle").predict([Article("Trees grow slowly.")])
     assert isinstance(found, Written)
     assert found.sentences == ()
