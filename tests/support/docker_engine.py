@@ -1,10 +1,10 @@
 """A Docker engine for tests, a base image without a pull, and the serving image of this checkout.
 
-In a test of tests/systems: the session fixtures `docker` (an Engine), `serving_image` (its name, without a model) and
-`serving_image_tar` (what `docker save` writes, for other runtimes). Elsewhere:
+In a test of tests/systems: the session fixtures `docker` (an Engine) and `serving_image` (its name, without a model).
+Elsewhere:
 
     with docker_engine.running() as engine:
-        name = docker_engine.build_serving(engine, docker_engine.exported(folder))
+        name = docker_engine.serving(engine, lambda: docker_engine.exported(folder))
         engine("run", "--detach", "--publish", f"127.0.0.1:{port}:8080", "--volume", f"{bundle}:/bundle:ro", name)
 
 $DOCKER_HOST is used when it is set; else a containerd and a dockerd of the test's own are started, as root, with their
@@ -29,7 +29,7 @@ import tarfile
 import tempfile
 import time
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -221,15 +221,19 @@ def wheels_of_dependencies() -> Path:
     return path
 
 
-def wheel_of_checkout(into: Path) -> None:
-    """The wheel of this checkout, from a copy, so that nothing of earlier builds gets in."""
+def sources() -> list[str]:
+    """What the wheel of this checkout is made from."""
     listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "src"]
     names = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+    return [name for name in ["pyproject.toml", "README.md", "LICENSE", *names] if (ROOT / name).is_file()]
+
+
+def wheel_of_checkout(into: Path) -> None:
+    """The wheel of this checkout, from a copy, so that nothing of earlier builds gets in."""
     with tempfile.TemporaryDirectory() as copy:
-        for name in ["pyproject.toml", "README.md", "LICENSE", *names]:
-            if (ROOT / name).is_file():
-                (Path(copy) / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(ROOT / name, Path(copy) / name)
+        for name in sources():
+            (Path(copy) / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / name, Path(copy) / name)
         _pip("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", into, copy)
 
 
@@ -250,9 +254,27 @@ def build(engine: Engine, context: Path, tag: str, *arguments: str | Path, **bui
     return tag
 
 
-def build_serving(engine: Engine, context: Path, tag: str = SERVING) -> str:
-    """The serving image without a model: mount a bundle at /bundle."""
-    return build(engine, context, tag)
+def serving(engine: Engine, context: Callable[[], Path]) -> str:
+    """The serving image without a model (mount a bundle at /bundle), of this checkout as it stands: built once, for all
+    engines of this machine."""
+    path = ROOT / ".venvs" / "docker" / "serving" / f"{_as_it_stands()}.tar"
+    with _once(path) as part:
+        if part is not None:
+            for old in path.parent.glob("*.tar"):
+                old.unlink()
+            build(engine, context(), SERVING)
+            engine("save", "--output", part, SERVING, seconds=900)
+            return SERVING
+    engine("load", "--input", path, seconds=900)
+    return SERVING
+
+
+def _as_it_stands() -> str:
+    """A hash of all that goes into the serving image."""
+    made = hashlib.sha256(os.environ.get("MODELWORKS_TEST_BASE", "").encode())
+    for name in [*sources(), "constraints.txt", "tests/support/docker_engine.py"]:
+        made.update(name.encode() + hashlib.sha256((ROOT / name).read_bytes()).digest())
+    return made.hexdigest()[:16]
 
 
 def bare(path: Path) -> Path:

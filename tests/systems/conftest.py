@@ -24,19 +24,9 @@ def serving_context(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def serving_image(docker: docker_engine.Engine, serving_context: Path) -> str:
+def serving_image(docker: docker_engine.Engine, request: pytest.FixtureRequest) -> str:
     """The name of the serving image, without a model: mount a bundle at /bundle."""
-    return docker_engine.build_serving(docker, serving_context)
-
-
-@pytest.fixture(scope="session")
-def serving_image_tar(
-    docker: docker_engine.Engine, serving_image: str, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
-    """The serving image as `docker save` writes it, for containerd and others."""
-    path = tmp_path_factory.mktemp("image") / "serving.tar"
-    docker("save", "--output", path, serving_image)
-    return path
+    return docker_engine.serving(docker, lambda: request.getfixturevalue("serving_context"))
 
 
 @pytest.fixture(scope="session")
