@@ -14,17 +14,19 @@ import numpy as np
 import pytest
 from ray_cluster import Nodes, processes
 
+from modelworks.contracts import task as tasks
 from modelworks.core.errors import StepError
 from modelworks.stages import learn
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "learn"))
 from learn_fixtures import dataset, work
-from test_processes import CASES, STILL, Curve, known
+from test_processes import CASES, STILL, Curve
+from tiny_tasks import known
 
 pytestmark = pytest.mark.systems
 pytest.importorskip("ray.train", reason="pip install 'modelworks[ray]'")
 TASK, MORE = CASES["compact"]
-OPTIONS = {**known(TASK, "compact", {**STILL, **MORE}), "epochs": 60}
+OPTIONS = {**known(tasks.find(TASK).shape, "compact", {**STILL, **MORE}), "epochs": 60}
 
 
 def train(root: Path, options: dict[str, Any], curve: Curve, nodes: Nodes | None = None) -> dict[str, Any]:
