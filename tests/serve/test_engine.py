@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from modelworks.core.errors import RequestError
 from modelworks.kinds import Text
-from modelworks.serve.engine import Engine, Plan, choose, window
+from modelworks.serve.batching import choose, window
+from modelworks.serve.engine import Engine, Plan
 
 
 class Slow:
@@ -220,4 +221,4 @@ def test_a_window_is_tight_and_holds_the_oldest(lengths, size):
 )
 def test_the_cheapest_window_is_chosen(lengths, curve, expected):
     items = [SimpleNamespace(length=length) for length in lengths]
-    assert [item.length for item in choose(items, 4, Plan(curve=curve))] == expected
+    assert [item.length for item in choose(items, 4, curve, 1 << 30)] == expected

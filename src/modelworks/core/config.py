@@ -14,7 +14,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct, field
 
-from modelworks.core.errors import ConfigError, nearest
+from modelworks.core.errors import ConfigError
+from modelworks.core.keys import keys_of, line_of, refuse_unknown
 
 FILE = "modelworks.yaml"
 Fraction = Annotated[float, Meta(gt=0, lt=1)]
@@ -186,7 +187,7 @@ def serve_of(text: str, settings: Serve, where: str) -> Serve:
         return msgspec.convert({**msgspec.to_builtins(settings), **given}, Serve, strict=True)
     except msgspec.DecodeError as error:
         raise ConfigError(
-            f"not the server's settings: {error}", where=where, seen=text, allowed=_keys(Serve)
+            f"not the server's settings: {error}", where=where, seen=text, allowed=keys_of(Serve)
         ) from error
 
 
@@ -237,18 +238,18 @@ def parse_project(text: str, where: str = FILE, overrides: tuple[str, ...] = ())
         place = f"{where}:{mark.line + 1}" if mark else where
         raise ConfigError(f"not YAML: {getattr(error, 'problem', error)}", where=place) from error
     if not isinstance(value, dict):
-        raise ConfigError("a project is a mapping of keys", where=where, seen=value, allowed=_keys(Project))
+        raise ConfigError("a project is a mapping of keys", where=where, seen=value, allowed=keys_of(Project))
     for override in overrides:
         _override(value, override)
     try:
         return msgspec.convert(value, Project, strict=True)
     except msgspec.ValidationError as error:
         node = yaml.compose(text, Loader=_loader())  # a second parse, for the lines alone
-        _unknown_keys(value, node, Project, where, "")
+        refuse_unknown(value, node, Project, where)
         message, _, place = str(error).partition(" - at ")
         keys = [key for key in place.strip("`").replace("$.", "", 1).split(".") if key not in ("$", "")]
         raise ConfigError(
-            message, where=f"{where}:{_line(node, keys)} ({'.'.join(keys)})", hint="see docs/configuration.md"
+            message, where=f"{where}:{line_of(node, keys)} ({'.'.join(keys)})", hint="see docs/configuration.md"
         ) from error
 
 
@@ -279,38 +280,3 @@ def _override(value: dict[str, Any], text: str) -> None:
         if not isinstance(value, dict):
             raise ConfigError("an override goes through a key that holds no mapping", where="--set", seen=text)
     value[last] = given
-
-
-def _keys(struct: type[Struct]) -> list[str]:
-    return [f.encode_name for f in msgspec.structs.fields(struct)]
-
-
-def _unknown_keys(value: dict[str, Any], node: Any, struct: type[Struct], where: str, prefix: str) -> None:
-    fields = {f.encode_name: f.type for f in msgspec.structs.fields(struct)}
-    for key, inner in value.items():
-        if key not in fields:
-            close = nearest(str(key), fields)
-            raise ConfigError(
-                f"unknown key {prefix}{key}",
-                where=f"{where}:{_line(node, [*prefix.split('.')[:-1], str(key)])}",
-                seen=str(key),
-                allowed=list(fields),
-                hint=f"did you mean {prefix}{close}?" if close else "",
-            )
-        kinds = [k for k in (fields[key], *getattr(fields[key], "__args__", ())) if isinstance(k, type)]
-        nested = next((k for k in kinds if issubclass(k, Struct)), None)
-        if nested is not None and isinstance(inner, dict):
-            _unknown_keys(inner, node, nested, where, f"{prefix}{key}.")
-
-
-def _line(node: Any, keys: list[str]) -> int:
-    """Line (from 1) of the deepest of `keys` that the composed YAML holds."""
-    line = node.start_mark.line if node is not None else 0
-    for key in keys:
-        for child, inner in getattr(node, "value", ()) if getattr(node, "id", "") == "mapping" else ():
-            if child.value == key:
-                line, node = child.start_mark.line, inner
-                break
-        else:
-            break
-    return int(line) + 1

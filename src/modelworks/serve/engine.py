@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 
 from modelworks.core.errors import RequestError
 from modelworks.kinds import Kind
+from modelworks.serve.batching import choose
 from modelworks.serve.message import Pending
 
 if TYPE_CHECKING:
@@ -241,7 +242,7 @@ class Engine:
         """The next batch, removed from what waits; the lock is held."""
         waiting = [item for item in self._waiting if not item.job.pending.done]
         most = max(1, min(self.plan.cap, math.ceil(self.outstanding / (self.plan.lanes + 1))))
-        batch = choose(waiting, most, self.plan)
+        batch = choose(waiting, most, self.plan.curve, self.plan.budget)
         taken = set(map(id, batch))
         self._waiting = deque(item for item in waiting if id(item) not in taken)
         return batch
@@ -299,35 +300,3 @@ class Engine:
         with self._ready:
             self._closed = True
             self._ready.notify_all()
-
-
-def choose(waiting: Sequence[_Item], most: int, plan: Plan) -> list[_Item]:
-    """Of windows of `most`, half as many, and so on, the one that costs least for the length it answers: company
-    makes a row cheaper by the measured curve, and dearer by the padding to the longest."""
-    if len(waiting) <= 1 or most <= 1 or not waiting[0].length:
-        return list(waiting[:most])
-    order = sorted(range(len(waiting)), key=lambda i: waiting[i].length)
-    best, least, size = list(waiting[:1]), math.inf, min(most, len(waiting))
-    while size:
-        batch = window(waiting, order, size)
-        lengths = [item.length for item in batch]
-        padded = size * max(lengths)
-        cost = padded / sum(lengths) * relative_cost(plan.curve, size)
-        if cost < least and (padded <= plan.budget or size == 1):
-            best, least = batch, cost
-        size //= 2
-    return best
-
-
-def relative_cost(curve: Sequence[float], size: int) -> float:
-    """The curve at a size: that of the largest measured batch within it."""
-    return curve[min(size.bit_length(), len(curve)) - 1] if curve else 1.0 / size
-
-
-def window(waiting: Sequence[_Item], order: Sequence[int], size: int) -> list[_Item]:
-    """`size` of the waiting items (oldest first) with the smallest spread of lengths, the oldest among them; `order`
-    are their positions by length."""
-    at = order.index(0)
-    starts = range(min(at, len(order) - size), max(-1, at - size), -1)
-    best = min(starts, key=lambda s: waiting[order[s + size - 1]].length - waiting[order[s]].length)
-    return [waiting[i] for i in sorted(order[best : best + size])]
