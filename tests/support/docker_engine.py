@@ -203,8 +203,8 @@ def exported(folder: Path, name: str = "moods", *, wheels: bool = True, **option
     subprocess.run(command, cwd=folder, env=env, check=True, stdout=subprocess.DEVNULL)
     context = folder / "deploy" / "docker"
     if wheels:
-        shutil.copytree(wheels_of_dependencies(), context / "wheels", dirs_exist_ok=True)
-        wheel_of_checkout(context / "wheels")
+        for folder in (wheels_of_dependencies(), wheel_of_checkout()):
+            shutil.copytree(folder, context / "wheels", dirs_exist_ok=True)
     return context
 
 
@@ -228,13 +228,17 @@ def sources() -> list[str]:
     return [name for name in ["pyproject.toml", "README.md", "LICENSE", *names] if (ROOT / name).is_file()]
 
 
-def wheel_of_checkout(into: Path) -> None:
-    """The wheel of this checkout, from a copy, so that nothing of earlier builds gets in."""
-    with tempfile.TemporaryDirectory() as copy:
-        for name in sources():
-            (Path(copy) / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(ROOT / name, Path(copy) / name)
-        _pip("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", into, copy)
+def wheel_of_checkout() -> Path:
+    """A folder with the wheel of this checkout as it stands, from a copy, so that nothing of earlier builds gets in.
+    Made once: other bytes would make BuildKit install everything anew."""
+    path = ROOT / ".venvs" / "docker" / "wheel" / _as_it_stands()
+    with _once(path) as part, tempfile.TemporaryDirectory() as copy:
+        if part is not None:
+            for name in sources():
+                (Path(copy) / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(ROOT / name, Path(copy) / name)
+            _pip("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", part, copy)
+    return path
 
 
 def _pip(*words: str | Path) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 import docker_engine
 import pytest
 import ray_cluster
+import yaml
+from outside import answers, environment, free_port, server
 
 
 @pytest.fixture(scope="session")
@@ -27,6 +29,21 @@ def serving_context(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def serving_image(docker: docker_engine.Engine, request: pytest.FixtureRequest) -> str:
     """The name of the serving image, without a model: mount a bundle at /bundle."""
     return docker_engine.serving(docker, lambda: request.getfixturevalue("serving_context"))
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Iterator[str]:
+    """A real registry of images on loopback; host:port."""
+    environment("docker")
+    port = free_port()
+    settings = {
+        "version": 0.1, "storage": {"filesystem": {"rootdirectory": str(tmp_path / "registry")}},
+        "http": {"addr": f"127.0.0.1:{port}"},
+    }  # fmt: skip
+    (tmp_path / "registry.yml").write_text(yaml.safe_dump(settings))
+    with server(["docker-registry", "serve", tmp_path / "registry.yml"], tmp_path / "registry.log") as process:
+        answers(f"http://127.0.0.1:{port}/v2/", 60, process)
+        yield f"127.0.0.1:{port}"
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ import docker_engine
 import pytest
 import yaml
 from docker_engine import Engine
-from outside import answers, environment, free_port, server
+from outside import answers, environment, free_port
 from tiny_bundles import make_image_bundle, make_text_bundle, picture
 
 from modelworks.bundle import Predictor
@@ -225,21 +225,6 @@ def test_the_training_image_holds_the_project_and_runs_as_nobody_special(docker,
     assert seen.split()[0] == "1000"
     assert "modelworks.yaml" in seen
     assert ".env" not in seen
-
-
-@pytest.fixture
-def registry(tmp_path: Path) -> Iterator[str]:
-    """A real registry on loopback; host:port."""
-    port = free_port()
-    settings = {
-        "version": 0.1,
-        "storage": {"filesystem": {"rootdirectory": str(tmp_path / "registry")}},
-        "http": {"addr": f"127.0.0.1:{port}"},
-    }
-    (tmp_path / "registry.yml").write_text(yaml.safe_dump(settings))
-    with server(["docker-registry", "serve", tmp_path / "registry.yml"], tmp_path / "registry.log") as process:
-        answers(f"http://127.0.0.1:{port}/v2/", 60, process)
-        yield f"127.0.0.1:{port}"
 
 
 def test_it_is_pushed_to_a_registry_and_run_by_digest(docker, baked, registry, start):
