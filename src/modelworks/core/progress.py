@@ -51,8 +51,11 @@ class Lines:
     def _line(self, now: float) -> str:
         if not self._total:
             return f"{self._what}: {self._done:g} {self._unit}".rstrip()
-        left = (now - self._began) * (self._total - self._done) / max(self._done, 1e-9)
-        return f"{self._what}: {self._done:g}/{self._total:g} {self._unit} (about {left:.0f} s left)"
+        line = f"{self._what}: {self._done:g}/{self._total:g} {self._unit}".rstrip()
+        if not self._done:  # then nothing is known of the pace
+            return line
+        left = (now - self._began) * (self._total - self._done) / self._done
+        return f"{line} (about {left:.0f} s left)"
 
     def say(self, text: str) -> None:
         print(text, file=sys.stderr, flush=True)  # noqa: T201 (this is where lines are printed)
