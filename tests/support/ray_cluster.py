@@ -54,10 +54,14 @@ class Nodes:
 
     def kill(self, pid: int) -> None:
         """Kill the node that a process belongs to; another comes in its place."""
+        self.lose(pid)
+        self.add()
+
+    def lose(self, pid: int) -> None:
+        """Kill the node that a process belongs to. Other than `kill` it works in any thread."""
         node = next(node for node in self.workers if _descends(pid, node))
         self.cluster.remove_node(node, allow_graceful=False)
         self.workers.remove(node)
-        self.add()
 
 
 @contextlib.contextmanager

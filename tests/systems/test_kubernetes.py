@@ -147,16 +147,18 @@ def test_a_killed_pod_loses_nothing_and_a_canary_has_its_share(cluster, images, 
     assert set(asked.answered) == {200}
 
 
-def test_an_image_comes_from_a_registry_by_its_digest(cluster, images, bundles, namespace, registry):
+def test_an_image_comes_from_a_registry_by_its_digest(cluster, images, bundles, namespace, registry, project):
     """Its layers lie in the node already, from the archive that was loaded; the manifest does not."""
     digest = cluster.push(f"moods:{open_manifest(bundles['one']).id[:12]}", f"{registry}/ml/moods:1")
-    deploy(bundles["one"], "--set", f"image={digest}", "--set", "pull=Always")
+    path = project / "modelworks.yaml"
+    path.write_text(path.read_text().replace("pull: Never", "pull: Always"))
+    deploy(bundles["one"], "--set", f"image={digest}")
     assert set(answering(cluster.address(namespace, "moods"), 10)) == only(bundles["one"])
-    for pod in cluster.read("pods", f"--namespace={namespace}")["items"]:
-        (told,) = pod["status"]["containerStatuses"]
-        assert told["image"] == told["imageID"] == digest
+    told = cluster.read("events", f"--namespace={namespace}", "--field-selector=reason=Pulled")["items"]
+    assert told
+    assert all(f'Successfully pulled image "{digest}"' in event["message"] for event in told)
     with pytest.raises(StepError) as caught:
-        deploy(bundles["two"], "--set", f"image={digest[:-8]}00000000", "--set", "pull=Always", "--set", "wait=60")
+        deploy(bundles["two"], "--set", f"image={digest[:-8]}00000000", "--set", "wait=60")
     assert "00000000" in str(caught.value)
 
 

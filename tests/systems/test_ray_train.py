@@ -1,9 +1,7 @@
-"""`train.workers: ray` on a real cluster: the loss of one process, though a worker is killed."""
+"""`train.workers: ray` on a real cluster: the loss of one process, though a node is lost."""
 
 from __future__ import annotations
 
-import os
-import signal
 import sys
 import threading
 import time
@@ -38,7 +36,7 @@ def train(root: Path, options: dict[str, Any], curve: Curve, nodes: Nodes | None
     return learn.train(work(root, "checkpoint", {"dataset": root / "data"}, params, curve))
 
 
-def test_the_loss_is_that_of_one_process_though_a_worker_is_killed(tmp_path: Path, ray_nodes: Nodes) -> None:
+def test_the_loss_is_that_of_one_process_though_a_node_is_lost(tmp_path: Path, ray_nodes: Nodes) -> None:
     killed: list[int] = []
     there = Curve()
 
@@ -47,8 +45,9 @@ def test_the_loss_is_that_of_one_process_though_a_worker_is_killed(tmp_path: Pat
         while len(there.losses) < 5 and time.monotonic() < until:
             time.sleep(0.05)
         killed.extend(processes("ray::RayTrainWorker")[-1:])
-        os.kill(killed[0], signal.SIGKILL)
+        ray_nodes.lose(killed[0])
 
+    ray_nodes.add()
     thread = threading.Thread(target=kill, daemon=True)
     thread.start()
     facts = train(tmp_path / "there", {"processes": 2}, there, ray_nodes)
