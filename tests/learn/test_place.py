@@ -92,5 +92,6 @@ def test_what_cannot_be_repeated_is_said_and_used(tmp_path, monkeypatch):
 
 def test_parts_want_a_card_for_each_process(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(torch.distributed, "get_backend_config", lambda: "cpu:gloo,cuda:gloo")
     with pytest.raises(ConfigError, match="one for each process"):
         Ranks(0, 2).sharded(torch.nn.Linear(2, 2))

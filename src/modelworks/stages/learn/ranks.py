@@ -79,7 +79,7 @@ class Ranks:
         from torch.distributed.fsdp import fully_shard
 
         cards = torch.cuda.device_count()
-        if 0 < cards < self.size:
+        if cards and "nccl" not in str(distributed.get_backend_config()):
             raise ConfigError(
                 "weights are parted among graphics cards, one for each process", where="train.options.processes",
                 seen=self.size, allowed=f"at most {cards}", hint='CUDA_VISIBLE_DEVICES="" trains on processors',
@@ -120,13 +120,9 @@ def joined(rank: int, size: int, meeting: Path) -> Iterator[Ranks]:
     cards = torch.cuda.device_count()
     if cards:
         torch.cuda.set_device(rank % cards)
-    # NCCL wants a card for each process; several on one speak through gloo
+    backend = "cpu:gloo,cuda:nccl" if cards >= size else "gloo"  # NCCL wants a card for each process
     distributed.init_process_group(
-        "cpu:gloo,cuda:nccl" if cards >= size else "gloo",
-        init_method=f"file://{meeting}",
-        rank=rank,
-        world_size=size,
-        timeout=_PATIENCE,
+        backend, init_method=f"file://{meeting}", rank=rank, world_size=size, timeout=_PATIENCE
     )
     try:
         yield Ranks(rank, size)

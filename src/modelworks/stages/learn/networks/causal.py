@@ -44,12 +44,10 @@ class Pretrained(nn.Module):
         whole = length + (states["past.0.key"].shape[2] if states else 0)
         order = torch.arange(whole, device=input_ids.device)
         late = order[None, :] > order[whole - length :, None]
-        hidden = torch.zeros(late.shape, device=late.device).masked_fill(late, torch.finfo(torch.float32).min)[
-            None, None
-        ]
+        hidden = torch.zeros(late.shape, device=late.device).masked_fill(late, torch.finfo(torch.float32).min)
         made = self.model(
             input_ids, past_key_values=cache if states else None, use_cache=bool(states),
-            attention_mask=hidden, position_ids=order[None, whole - length :],
+            attention_mask=hidden[None, None], position_ids=order[None, whole - length :],
         )  # fmt: skip
         left = {"logits": made.logits}
         for i, layer in enumerate(cache.layers if states else ()):
