@@ -124,6 +124,27 @@ def test_an_engine_without_its_job_says_how_to_get_it(project):
     assert "export kubernetes" in caught.value.hint
 
 
+LATE = """\
+case " $* " in
+  *" create "*) echo '{"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "moods-step"},
+    "spec": {"template": {"spec": {"containers": [{}]}}}}' ;;
+  *" get job "*) [ ! -f began ] || echo '{"status": {"conditions": [
+    {"type": "Failed", "status": "True", "reason": "DeadlineExceeded", "message": "Job was active too long"}]}}' ;;
+  *" apply "*) touch began ;;
+  *" logs "*) exit 1 ;;
+esac
+"""
+
+
+def test_a_job_whose_time_is_over_is_told_though_its_pods_are_gone(project):
+    (project / "jobs").mkdir()
+    (project / "jobs" / "kustomization.yaml").write_text("resources: []\n")
+    options = {"kubectl": planted(project, f"cd {project}\n{LATE}"), "jobs": "jobs"}
+    with pytest.raises(StepError) as caught:
+        run(project, diamond(), "kubernetes", options=options)
+    assert "DeadlineExceeded: Job was active too long" in str(caught.value)
+
+
 def test_changes_are_read_from_a_difference():
     head = "--- {0}/{2}\t2026-01-01\n+++ {1}/{2}\t2026-01-01\n"
     parts = [

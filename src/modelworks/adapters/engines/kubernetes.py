@@ -96,7 +96,8 @@ class _Run:
 
     def _code(self, job: str) -> int:
         """The exit code of the pod that failed last; 2 where none says one."""
-        pods = self._kubectl.read("pods", f"--selector=batch.kubernetes.io/job-name={job}")["items"]
+        found = self._kubectl.read("pods", f"--selector=batch.kubernetes.io/job-name={job}")
+        pods = found["items"] if found else []  # of a Job whose time is over they are gone
         for pod in sorted(pods, key=lambda one: str(one["metadata"]["creationTimestamp"]), reverse=True):
             for container in pod["status"].get("containerStatuses", ()):
                 if code := container["state"].get("terminated", {}).get("exitCode"):
