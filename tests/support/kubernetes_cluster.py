@@ -29,7 +29,6 @@ from outside import environment, shared, skip_where_forbidden
 
 from modelworks.bundle import open_manifest
 
-
 FREE = 0.18
 """Share of the disk that is free before a node starts."""
 
