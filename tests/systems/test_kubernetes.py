@@ -49,12 +49,18 @@ def bundles(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 @pytest.fixture(scope="module")
+def pulled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle for one test alone: an image that a kubelet has pulled itself it gives to nobody under another name."""
+    return make_text_bundle(tmp_path_factory.mktemp("pulled") / "bundle", seed=3, name="moods")
+
+
+@pytest.fixture(scope="module")
 def images(
-    cluster: Cluster, docker: Engine, serving_image: str, bundles: dict[str, Path],
+    cluster: Cluster, docker: Engine, serving_image: str, bundles: dict[str, Path], pulled: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:  # fmt: skip
-    archive = kubernetes_cluster.bake(docker, bundles, tmp_path_factory.mktemp("images"), broken="bad")
-    cluster.load(archive)
+    folder = tmp_path_factory.mktemp("images")
+    cluster.load(kubernetes_cluster.bake(docker, {**bundles, "pulled": pulled}, folder, broken="bad"))
 
 
 @pytest.fixture
@@ -147,13 +153,13 @@ def test_a_killed_pod_loses_nothing_and_a_canary_has_its_share(cluster, images, 
     assert set(asked.answered) == {200}
 
 
-def test_an_image_comes_from_a_registry_by_its_digest(cluster, images, bundles, namespace, registry, project):
+def test_an_image_comes_from_a_registry_by_its_digest(cluster, images, pulled, bundles, namespace, registry, project):
     """Its layers lie in the node already, from the archive that was loaded; the manifest does not."""
-    digest = cluster.push(f"moods:{open_manifest(bundles['one']).id[:12]}", f"{registry}/ml/moods:1")
+    digest = cluster.push(f"moods:{open_manifest(pulled).id[:12]}", f"{registry}/ml/moods:1")
     path = project / "modelworks.yaml"
     path.write_text(path.read_text().replace("pull: Never", "pull: Always"))
-    deploy(bundles["one"], "--set", f"image={digest}")
-    assert set(answering(cluster.address(namespace, "moods"), 10)) == only(bundles["one"])
+    deploy(pulled, "--set", f"image={digest}")
+    assert set(answering(cluster.address(namespace, "moods"), 10)) == only(pulled)
     told = cluster.read("events", f"--namespace={namespace}", "--field-selector=reason=Pulled")["items"]
     assert told
     assert all(f'Successfully pulled image "{digest}"' in event["message"] for event in told)
