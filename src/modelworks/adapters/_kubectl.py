@@ -53,6 +53,11 @@ class Kubectl:
         except json.JSONDecodeError as error:
             raise StepError(f"kubectl get {words[0]} gave what is not JSON", where=words[0], seen=text[:300]) from error
 
+    def those(self, kind: str, labels: str) -> list[Any]:
+        """The objects of a kind that have some labels (`a=b,c=d`); kubectl prints nothing where there are none."""
+        found = self.read(kind, f"--selector={labels}")
+        return list(found["items"]) if found else []
+
     def namespace(self) -> str:
         words = ("config", "view", "--minify", "--output=jsonpath={..namespace}")
         return self._namespace or self(*words).strip() or "default"

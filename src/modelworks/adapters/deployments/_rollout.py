@@ -61,7 +61,7 @@ class Rollout:
 
     def _newest(self, deployment: Mapping[str, Any]) -> Any:
         labels = deployment["spec"]["selector"]["matchLabels"].items()
-        found = self.kubectl.read("replicasets", f"--selector={','.join(f'{k}={v}' for k, v in labels)}")["items"]
+        found = self.kubectl.those("replicasets", ",".join(f"{k}={v}" for k, v in labels))
         revision = "deployment.kubernetes.io/revision"
         return max(found, key=lambda one: int(one["metadata"].get("annotations", {}).get(revision, 0)))
 
@@ -73,7 +73,7 @@ class Rollout:
             ):  # fmt: skip
                 return condition["message"], ""
         template = self._newest(deployment)["metadata"]["labels"]["pod-template-hash"]
-        for pod in self.kubectl.read("pods", f"--selector=pod-template-hash={template}")["items"]:
+        for pod in self.kubectl.those("pods", f"pod-template-hash={template}"):
             for container in pod["status"].get("containerStatuses", ()):
                 waiting = container["state"].get("waiting", {})
                 if waiting.get("reason") in _HOPELESS:

@@ -96,8 +96,7 @@ class _Run:
 
     def _code(self, job: str) -> int:
         """The exit code of the pod that failed last; 2 where none says one."""
-        found = self._kubectl.read("pods", f"--selector=batch.kubernetes.io/job-name={job}")
-        pods = found["items"] if found else []  # of a Job whose time is over they are gone
+        pods = self._kubectl.those("pods", f"batch.kubernetes.io/job-name={job}")
         for pod in sorted(pods, key=lambda one: str(one["metadata"]["creationTimestamp"]), reverse=True):
             for container in pod["status"].get("containerStatuses", ()):
                 if code := container["state"].get("terminated", {}).get("exitCode"):
