@@ -65,7 +65,7 @@ def planted(monkeypatch):
 def train(root, wish, options, curve=None, **more):
     if not (root / "data").is_dir():
         dataset(root / "data", TASK)
-    given = {**known(tasks.find(TASK).shape, "compact", {**STILL, **MORE}), "epochs": 2, "processes": 2, **options}
+    given = {**known(TASK, "compact", {**STILL, **MORE}), "epochs": 2, "processes": 2, **options}
     params = {"task": TASK, "train": {"budget": "1h", "options": given, **more}, "workers": wish}
     return learn.train(work(root, "checkpoint", {"dataset": root / "data"}, params, curve))
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from learn_fixtures import dataset, tiny_text_model, work
+from learn_fixtures import tiny_text_model
+from test_training import Told, train
 
 from modelworks.core.errors import ConfigError, StepError
-from modelworks.core.progress import Silent
-from modelworks.stages import learn
 from modelworks.stages.learn import loop, pacing, place
 from modelworks.stages.learn.families.token import Compact, TokenFamily
 from modelworks.stages.learn.ranks import Ranks
@@ -17,20 +16,7 @@ from modelworks.stages.learn.ranks import Ranks
 card = pytest.mark.skipif(not torch.cuda.is_available(), reason="no graphics card")
 
 
-class Told(Silent):
-    """Remembers what it was told."""
-
-    def __init__(self):
-        self.said = []
-
-    def say(self, text):
-        self.said.append(text)
-
-
-def train(root, task, model="compact", progress=None, **options):
-    dataset(root / "data", task)
-    wish = {"model": model, "budget": "1h", "options": {"epochs": 2, **options}}
-    return learn.train(work(root, "checkpoint", {"dataset": root / "data"}, {"task": task, "train": wish}, progress))
+TASK, SHORT = "named-entity-recognition", {"epochs": 2}
 
 
 def test_memory_that_is_used_up_is_said_with_advice(tmp_path, monkeypatch):
@@ -39,7 +25,7 @@ def test_memory_that_is_used_up_is_said_with_advice(tmp_path, monkeypatch):
 
     monkeypatch.setattr(TokenFamily, "loss", full)
     with pytest.raises(StepError, match="too little memory") as caught:
-        train(tmp_path, "named-entity-recognition")
+        train(tmp_path, TASK, options=SHORT)
     assert "20.00 GiB" in str(caught.value.seen)
     assert "batch_size" in caught.value.hint
 
@@ -49,7 +35,7 @@ def test_memory_that_is_used_up_is_said_with_advice(tmp_path, monkeypatch):
 def test_training_uses_the_card(tmp_path, model):
     tiny_text_model(tmp_path / "tiny")
     torch.cuda.reset_peak_memory_stats()
-    facts = train(tmp_path, "named-entity-recognition", "tiny" if model == "pretrained" else model)
+    facts = train(tmp_path, TASK, "tiny" if model == "pretrained" else model, SHORT)
     assert facts["steps"] > 0
     assert torch.cuda.max_memory_allocated() > 0
 
@@ -85,7 +71,7 @@ def test_what_cannot_be_repeated_is_said_and_used(tmp_path, monkeypatch):
     monkeypatch.setattr(TokenFamily, "loss", loss)
     monkeypatch.setattr(pacing, "exactness", lambda module: True)
     told = Told()
-    facts = train(tmp_path, "named-entity-recognition", progress=told)
+    facts = train(tmp_path, TASK, options=SHORT, progress=told)
     assert facts["steps"] > 0
     assert any("bit by bit" in line for line in told.said)
 

@@ -20,7 +20,6 @@ from learn_fixtures import dataset, tiny_text_model, work
 from tiny_tasks import known
 
 from modelworks.bundle import Predictor
-from modelworks.contracts import task as tasks
 from modelworks.core.errors import ConfigError, StepError
 from modelworks.core.progress import Silent
 from modelworks.dataset import Dataset
@@ -72,7 +71,7 @@ def alone(request, tmp_path_factory):
     """(kind, task, options, curve) of a training in one process."""
     task, more = CASES[request.param]
     root = tmp_path_factory.mktemp("alone")
-    options = known(tasks.find(task).shape, request.param, {**STILL, **more})
+    options = known(task, request.param, {**STILL, **more})
     _, curve = train(root, task, options, request.param)
     return request.param, task, options, curve
 
@@ -114,11 +113,7 @@ def test_one_process_that_dies_ends_all_in_words(tmp_path):
     thread = threading.Thread(target=kill)
     thread.start()
     with pytest.raises(StepError, match="process 1 of the training ended with -9"):
-        train(
-            Path(root),
-            task,
-            {**known(tasks.find(task).shape, "compact", {**STILL, **more}), "epochs": 4000, "processes": 2},
-        )
+        train(Path(root), task, {**known(task, "compact", {**STILL, **more}), "epochs": 4000, "processes": 2})
     thread.join()
     assert children(rank=0) == []
 
@@ -135,7 +130,7 @@ def children(rank: int) -> list[int]:
 def test_a_fault_of_one_process_is_told_in_its_words(tmp_path):
     task, more = CASES["pretrained"]
     wild = {"learning_rate": 1e30, "head_learning_rate": 1e30, "clip": 1e30, "epochs": 50}
-    options = known(tasks.find(task).shape, "pretrained", {**STILL, **more, **wild})
+    options = known(task, "pretrained", {**STILL, **more, **wild})
     with pytest.raises(StepError, match="not a number"):
         train(tmp_path, task, {**options, "processes": 2}, "pretrained")
 

@@ -203,8 +203,8 @@ def exported(folder: Path, name: str = "moods", *, wheels: bool = True, **option
     subprocess.run(command, cwd=folder, env=env, check=True, stdout=subprocess.DEVNULL)
     context = folder / "deploy" / "docker"
     if wheels:
-        for folder in (wheels_of_dependencies(), wheel_of_checkout()):
-            shutil.copytree(folder, context / "wheels", dirs_exist_ok=True)
+        for made in (wheels_of_dependencies(), wheel_of_checkout()):
+            shutil.copytree(made, context / "wheels", dirs_exist_ok=True)
     return context
 
 

@@ -30,9 +30,9 @@ FAST = {
 """A small network and few steps, in the words of all families."""
 
 
-def known(family: str, model: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Those options that a family has."""
-    leaf = registry.leaf("modelworks.stages.learn.families", family, "FAMILY")
+def known(name: str, model: str, options: Mapping[str, Any], family: str = "") -> dict[str, Any]:
+    """Those options that a task's family has, or another one."""
+    leaf = registry.leaf("modelworks.stages.learn.families", family or tasks.find(name).shape, "FAMILY")
     struct = leaf.compact if model == "compact" else leaf.options
     return {name: value for name, value in options.items() if name in struct.__struct_fields__}
 
@@ -49,7 +49,7 @@ def project(
         write = formats.find("jsonl").write
         assert write is not None
         write(folder / f"{split}.jsonl", [replace(example, split="") for example in some])
-    options = json.dumps(known(family, model, FAST) if options is None else options)
+    options = json.dumps(known(name, model, FAST, family) if options is None else options)
     settings = SETTINGS.format(task=name, family=family, model=model, options=options)
     (folder / config.FILE).write_text(settings, "utf-8")
     return folder

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 from ray_cluster import Nodes, processes
 
-from modelworks.contracts import task as tasks
 from modelworks.core.errors import StepError
 from modelworks.stages import learn
 
@@ -24,7 +23,7 @@ from tiny_tasks import known
 pytestmark = pytest.mark.systems
 pytest.importorskip("ray.train", reason="pip install 'modelworks[ray]'")
 TASK, MORE = CASES["compact"]
-OPTIONS = {**known(tasks.find(TASK).shape, "compact", {**STILL, **MORE}), "epochs": 60}
+OPTIONS = {**known(TASK, "compact", {**STILL, **MORE}), "epochs": 60}
 
 
 def train(root: Path, options: dict[str, Any], curve: Curve, nodes: Nodes | None = None) -> dict[str, Any]:

@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 from ray_cluster import Nodes, processes
 
-from modelworks.contracts import task as tasks
 from modelworks.stages import learn
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "learn"))
@@ -29,7 +28,7 @@ TASK, MORE = CASES["compact"]
 def test_trials_run_at_once_and_one_is_done_again(tmp_path: Path, ray_nodes: Nodes) -> None:
     dataset(tmp_path / "data", TASK)
     tune = {"trials": 3, "at_once": 2, "space": {"learning_rate": {"low": 1e-4, "high": 1e-2, "log": True}}}
-    options = {**known(tasks.find(TASK).shape, "compact", {**STILL, **MORE}), "epochs": 60}
+    options = {**known(TASK, "compact", {**STILL, **MORE}), "epochs": 60}
     params = {
         "task": TASK, "train": {"budget": "1h", "options": options, "tune": tune},
         "workers": {"name": "ray", "options": {"address": ray_nodes.address}},
