@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import stat
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,7 +15,9 @@ from planted_plans import diamond, run
 from tiny_bundles import make_text_bundle
 
 from modelworks.adapters import _kubectl
+from modelworks.adapters._kubectl import Kubectl
 from modelworks.adapters.deployments import kubernetes
+from modelworks.adapters.deployments._rollout import Rollout
 from modelworks.cli.main import group
 from modelworks.core.errors import ConfigError, StepError
 
@@ -143,6 +146,22 @@ def test_a_job_whose_time_is_over_is_told_though_its_pods_are_gone(project):
     with pytest.raises(StepError) as caught:
         run(project, diamond(), "kubernetes", options=options)
     assert "DeadlineExceeded: Job was active too long" in str(caught.value)
+
+
+BEGUN = """\
+case "$2" in deployment) echo '{"metadata": {"generation": 1}, "status": {"observedGeneration": 1},
+  "spec": {"replicas": 1, "selector": {"matchLabels": {"app": "moods"}}}}' ;; esac
+"""
+
+
+def test_a_deployment_whose_first_pods_are_not_made_yet_is_waited_for(project):
+    options = {"kubectl": planted(project, BEGUN), "context": "", "namespace": ""}
+    said: list[str] = []
+    rollout = Rollout(Kubectl(options), "moods", 0.0, SimpleNamespace(say=said.append))  # type: ignore[arg-type]
+    assert rollout.stands() == ""
+    with pytest.raises(StepError, match="the rollout of moods stalls") as caught:
+        rollout.wait()
+    assert "0 of 1 pods are new" in caught.value.seen
 
 
 def test_changes_are_read_from_a_difference():

@@ -28,9 +28,10 @@ class Rollout:
     situation: Situation
 
     def stands(self) -> str:
-        """The ReplicaSet of what is wanted now; empty where there is no Deployment."""
+        """The ReplicaSet of what is wanted now; empty where there is no Deployment, or one that has no pods yet."""
         deployment = self.kubectl.read("deployment", self.name)
-        return str(self._newest(deployment)["metadata"]["name"]) if deployment else ""
+        newest = self._newest(deployment) if deployment else None
+        return str(newest["metadata"]["name"]) if newest else ""
 
     def back_to(self, replicaset: str) -> None:
         found = self.kubectl.read("replicaset", replicaset)
@@ -60,10 +61,17 @@ class Rollout:
             time.sleep(1)
 
     def _newest(self, deployment: Mapping[str, Any]) -> Any:
+        """The ReplicaSet of the wanted pods; None in the moment before the cluster has made one."""
         labels = deployment["spec"]["selector"]["matchLabels"].items()
         found = self.kubectl.those("replicasets", ",".join(f"{k}={v}" for k, v in labels))
         revision = "deployment.kubernetes.io/revision"
-        return max(found, key=lambda one: int(one["metadata"].get("annotations", {}).get(revision, 0)))
+        return max(found, key=lambda one: int(one["metadata"].get("annotations", {}).get(revision, 0)), default=None)
+
+    def _new_pods(self, deployment: Mapping[str, Any]) -> list[Any]:
+        newest = self._newest(deployment)
+        if newest is None:
+            return []
+        return self.kubectl.those("pods", f"pod-template-hash={newest['metadata']['labels']['pod-template-hash']}")
 
     def _trouble(self, deployment: Mapping[str, Any]) -> tuple[str, str] | None:
         """Why waiting is of no use, and the pod that shows it."""
@@ -72,8 +80,7 @@ class Rollout:
                 "ProgressDeadlineExceeded", "FailedCreate",
             ):  # fmt: skip
                 return condition["message"], ""
-        template = self._newest(deployment)["metadata"]["labels"]["pod-template-hash"]
-        for pod in self.kubectl.those("pods", f"pod-template-hash={template}"):
+        for pod in self._new_pods(deployment):
             for container in pod["status"].get("containerStatuses", ()):
                 waiting = container["state"].get("waiting", {})
                 if waiting.get("reason") in _HOPELESS:
