@@ -16,8 +16,9 @@ from tiny_bundles import make_text_bundle
 
 from modelworks.adapters import _kubectl
 from modelworks.adapters._kubectl import Kubectl
-from modelworks.adapters.deployments import kubernetes
+from modelworks.adapters.deployments import _route, kubernetes
 from modelworks.adapters.deployments._rollout import Rollout
+from modelworks.adapters.deployments._route import Route
 from modelworks.cli.main import group
 from modelworks.core.errors import ConfigError, StepError
 
@@ -162,6 +163,45 @@ def test_a_deployment_whose_first_pods_are_not_made_yet_is_waited_for(project):
     with pytest.raises(StepError, match="the rollout of moods stalls") as caught:
         rollout.wait()
     assert "0 of 1 pods are new" in caught.value.seen
+
+
+ROUTED = """\
+[ "$1" = get ] && echo '{"metadata": {"generation": 2},
+  "spec": {"rules": [{"backendRefs": [{"weight": 100}, {"weight": 0}]}]},
+  "status": {"parents": [{"conditions": [{"type": "Accepted", "status": "True", "observedGeneration": 1}]}]}}'
+exit 0
+"""
+
+
+def test_a_gateway_that_takes_up_no_weight_is_told(project, monkeypatch):
+    monkeypatch.setattr(_route, "_SECONDS", 0.0)
+    route = Route(Kubectl({"kubectl": planted(project, ROUTED), "context": "", "namespace": ""}), "moods")
+    assert route.weight() == 0
+    with pytest.raises(StepError, match="no Gateway says that it took up the weight"):
+        route.weigh(20)
+    [patch] = [line for line in (project / "said").read_text().splitlines() if line.startswith("patch")]
+    assert '/0/weight", "value": 80}' in patch
+    assert '/1/weight", "value": 20}' in patch
+
+
+def test_a_canary_before_its_route_says_what_comes_first(project):
+    route = Route(Kubectl({"kubectl": planted(project, "exit 0"), "context": "", "namespace": ""}), "moods")
+    route.weigh(0)
+    with pytest.raises(ConfigError, match="no route to weigh") as caught:
+        route.weigh(20)
+    assert "without --set canary" in caught.value.hint
+
+
+@pytest.mark.parametrize("option", ["gateway=a/b/c", "gateway=Public", "hostname=x:80"])
+def test_a_gateway_or_host_that_cannot_be_is_refused(project, option):
+    with pytest.raises(ConfigError) as caught:
+        call("export", "kubernetes", "--set", "gateway=public", "--set", option)
+    assert caught.value.where == f"--set {option.partition('=')[0]}"
+
+
+def test_without_a_gateway_there_is_no_route(project):
+    call("export", "kubernetes")
+    assert all(one["kind"] != "HTTPRoute" for one in objects(project, "base"))
 
 
 def test_changes_are_read_from_a_difference():

@@ -234,6 +234,8 @@ def wheel_of_checkout() -> Path:
     path = ROOT / ".venvs" / "docker" / "wheel" / _as_it_stands()
     with _once(path) as part, tempfile.TemporaryDirectory() as copy:
         if part is not None:
+            for old in path.parent.glob("[!.]*"):  # of other states of the sources
+                shutil.rmtree(old)
             for name in sources():
                 (Path(copy) / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(ROOT / name, Path(copy) / name)

@@ -151,7 +151,7 @@ class Load:
             time.sleep(0.05)
 
     def ask(self, body: bytes) -> None:
-        door = http.client.HTTPConnection(self.host, 80, timeout=60)
+        door = http.client.HTTPConnection(self.host, timeout=60)
         while not self._over.wait(0.02):
             try:
                 if door.sock is None:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import gateway
 import kubernetes_cluster
 import metrics_adapter
 import pytest
@@ -20,8 +21,8 @@ from airflow_home import Airflow, shown
 from commands import modelworks
 from docker_engine import Engine
 from engine_suite import *  # noqa: F403
-from kubernetes_cluster import Cluster, inputs, load, within
-from outside import ROOT, environment, program, shared
+from kubernetes_cluster import MIXED, Cluster, inputs, load, within
+from outside import ROOT, answers, environment, program, shared
 from tiny_bundles import make_text_bundle
 from tiny_tasks import project as tiny_project
 
@@ -151,6 +152,35 @@ def test_a_killed_pod_loses_nothing_and_a_canary_has_its_share(cluster, images, 
         within(60, lambda: set(answering(host, 30)) == only(one))
     assert asked.lost == []
     assert set(asked.answered) == {200}
+
+
+def test_a_gateway_gives_a_canary_its_weight_whatever_its_pods(
+    cluster, images, bundles, namespace, project, tmp_path
+):  # fmt: skip
+    """Three pods, of which one is the canary's; Traefik takes the tracks in turn, as they weigh."""
+    one, two, bad = bundles.values()
+    settings = yaml.safe_load((project / "modelworks.yaml").read_text())
+    settings["targets"]["kubernetes"]["gateway"] = gateway.NAME
+    (project / "modelworks.yaml").write_text(yaml.safe_dump(settings))
+    with gateway.running(cluster, tmp_path) as host:
+        deploy(one)
+        answers(f"http://{host}/readyz", 60)
+        with load(host, bodies=MIXED[1:]) as asked:
+            assert "canary: 20 %" in deploy(two, "--set", "canary=20")["address"]
+            assert 0.15 < answering(host, 100)[open_manifest(two).id] / 100 < 0.25
+            assert deploy(two, "--set", "canary=20")["changes"] == []
+            planned = modelworks("deploy", "kubernetes", "--bundle", str(two), "--plan", "--set", "canary=50")
+            assert "update   HTTPRoute moods: 20 % → 50 % to the canary" in planned
+            with pytest.raises(StepError, match="stalls"):
+                deploy(bad, "--set", "canary=50")
+            assert 0.15 < answering(host, 100)[open_manifest(two).id] / 100 < 0.25
+            modelworks("deploy", "kubernetes", "--undo", "--yes")
+            assert set(answering(host, 30)) == only(one)
+            deploy(two, "--set", "canary=50")
+            deploy(two)
+            within(60, lambda: set(answering(host, 30)) == only(two), "the canary is all there is")
+        assert asked.lost == []
+        assert set(asked.answered) == {200}
 
 
 def test_an_image_comes_from_a_registry_by_its_digest(cluster, images, pulled, bundles, namespace, registry, project):
@@ -361,6 +391,20 @@ def test_older_versions_know_every_field(cluster, project, version):
     (project / "wrong.yaml").write_text(rendered[0].replace("maxSurge", "maxSurges"))
     done = subprocess.run([*validate, project / "wrong.yaml"], capture_output=True, text=True, check=False)
     assert done.returncode != 0
+
+
+def test_the_route_of_a_gateway_is_what_its_own_types_hold(cluster, project, tmp_path):
+    folder = exported(project, "kubernetes", gateway=gateway.NAME, hostname="moods.example.org")
+    tool = program("helm", shared_tools(tmp_path))
+    values = "gateway.name=public,gateway.namespace=default,gateway.hostnames={moods.example.org},canary.weight=20"
+    chart = exported(project, "helm") / "helm"
+    told = subprocess.run([tool, "template", "moods", chart, "--set", values], capture_output=True, check=True)
+    for text, weights in ((cluster("kustomize", folder / "kubernetes" / "base"), [100, 0]), (told.stdout, [80, 20])):
+        [route] = [one for one in yaml.safe_load_all(text) if one["kind"] == "HTTPRoute"]
+        assert gateway.valid(route) == ""
+        assert [one["weight"] for one in route["spec"]["rules"][0]["backendRefs"]] == weights
+        route["spec"]["rules"][0]["backendRefs"][0]["weight"] = "all"
+        assert "must be integer" in gateway.valid(route)
 
 
 @pytest.fixture(scope="module")

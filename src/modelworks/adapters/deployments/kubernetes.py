@@ -15,6 +15,7 @@ from typing import Any
 
 from modelworks.adapters._kubectl import OPTIONS, Kubectl
 from modelworks.adapters.deployments._rollout import Rollout
+from modelworks.adapters.deployments._route import Route
 from modelworks.contracts.check import Finding
 from modelworks.contracts.deployment import Change, Situation
 from modelworks.core.errors import ConfigError, ModelworksError
@@ -33,33 +34,35 @@ class Kubernetes:
     def plan(self, situation: Situation) -> tuple[Change, ...]:
         objects = _Objects(situation)
         changes = objects.differences()
-        return (*changes, Change("delete", f"Deployment {objects.canary}")) if objects.ends_canary() else changes
+        if objects.ends_canary():
+            return (*changes, Change("delete", f"Deployment {objects.canary}"))
+        return (*changes, *objects.weighing())
 
     def apply(self, situation: Situation) -> dict[str, Any]:
         objects = _Objects(situation)
         rollout = objects.rollout()
-        before = rollout.stands()
+        before, weight = rollout.stands(), objects.weight()
         try:
             objects.kubectl("apply", *APPLY, "--filename=-", stdin=objects.manifest())
             rollout.wait()
+            objects.weigh()
         except (ModelworksError, KeyboardInterrupt):
             situation.say("putting back what stood before")
             try:
-                objects.put_back(before)
+                objects.put_back(before, weight)
             except ModelworksError as second:  # the first one says more
                 situation.say(f"that failed too: {second.message}")
             raise
         if objects.ends_canary():
             objects.kubectl("delete", "deployment", objects.canary, "--wait=false", "--ignore-not-found")
-        return {"address": objects.address(), "before": before, "deployment": rollout.name}
+        return {"address": objects.address(), "before": before, "weight": weight, "deployment": rollout.name}
 
     def undo(self, situation: Situation, applied: Mapping[str, Any]) -> dict[str, Any]:
         objects = _Objects(situation)
+        objects.put_back(applied["before"], applied.get("weight", 0))
         if applied["before"]:
-            objects.put_back(applied["before"])
             objects.rollout().wait()
             return {"address": objects.address()}
-        objects.put_back("")
         return {"address": f"nowhere: {applied['deployment']} is removed"}
 
     def check(self, options: Mapping[str, str]) -> Finding:
@@ -75,6 +78,8 @@ class _Objects:
         found = next((f.text for f in situation.files if f.path.endswith("base/deployment.yaml")), "")
         self._name = re.search(r"^  name: (\S+)$", found, re.MULTILINE)[1]  # type: ignore[index]
         self.canary = f"{self._name}-canary"
+        routed = any(file.path.endswith("base/route.yaml") for file in situation.files)
+        self._route = Route(self.kubectl, self._name) if routed else None
         self._weight, self._wait = _weight(self._options["canary"]), _seconds(self._options["wait"])
 
     def rollout(self) -> Rollout:
@@ -89,8 +94,27 @@ class _Objects:
         share = f" (canary: {self._weight} %)" if self._weight else ""
         return f"http://{self._name}.{self.kubectl.namespace()}.svc{share}"
 
-    def put_back(self, replicaset: str) -> None:
-        """Make the pods of a ReplicaSet the wanted ones again; remove what this applied where there was none."""
+    def weight(self) -> int:
+        """What the Gateway gives the canary, in per cent; 0 without one."""
+        return self._route.weight() if self._route else 0
+
+    def weighing(self) -> tuple[Change, ...]:
+        """What would be different in the Gateway's route, beside a canary."""
+        if not (self._route and self._weight) or (before := self._route.weight()) == self._weight:
+            return ()
+        return (Change("update", f"HTTPRoute {self._name}: {before} % → {self._weight} % to the canary"),)
+
+    def weigh(self) -> None:
+        """Once the pods answer: have the Gateway send a canary its share, or nothing more to one that is ended."""
+        if self._route and (self._weight or self.ends_canary()):
+            self._situation.say(f"the Gateway gives the canary {self._weight} %")
+            self._route.weigh(self._weight)
+
+    def put_back(self, replicaset: str, weight: int) -> None:
+        """Make the pods of a ReplicaSet the wanted ones again, with the canary's weight of then if it still stands;
+        remove what this applied where there was none, the canary when the Gateway sends nothing more to it."""
+        if self._route and (self._weight or self.ends_canary()) and self._route.weight() != weight:
+            self._route.weigh(weight)
         if replicaset:
             self.rollout().back_to(replicaset)
         else:

@@ -6,6 +6,7 @@ import json
 import re
 from typing import Any
 
+from modelworks.adapters.targets import _gateway
 from modelworks.adapters.targets import _kubernetes as objects
 from modelworks.adapters.targets._text import fill, head
 from modelworks.contracts.target import Facts, File, Target
@@ -36,6 +37,11 @@ resources:
 canary:
   replicas: 0                  # its share of the answers is its share of all pods
   tag: ""
+  weight: 0                    # with a gateway its share in per cent instead; raise it when its pods answer
+gateway:
+  name: ""                     # a Gateway (Gateway API v1) that leads to the pods
+  namespace: ""                # where it is in another namespace
+  hostnames: []
 monitor: false                 # needs the Prometheus operator's definitions
 """
 
@@ -53,6 +59,14 @@ _CANARY = {
     **_HELD, "deployment": "{{ .Release.Name }}-canary", "track": "canary",
     "image": "{{ .Values.image.repository }}:{{ .Values.canary.tag }}",
     "replicas": "  replicas: {{ .Values.canary.replicas }}\n",
+}  # fmt: skip
+
+_ROUTE = {
+    **_HELD,
+    "gateway": "{name: {{ .Values.gateway.name | quote }}"
+    "{{ with .Values.gateway.namespace }}, namespace: {{ . | quote }}{{ end }}}",
+    "hostnames": "{{ with .Values.gateway.hostnames }}  hostnames: {{ toJson . }}\n{{ end }}",
+    "stable": "{{ sub 100 (int .Values.canary.weight) }}", "canary": "{{ .Values.canary.weight }}",
 }  # fmt: skip
 
 _NOTES = """\
@@ -80,7 +94,8 @@ def _schema() -> dict[str, Any]:
         "serve": text,
         "replicas": table(least={**count, "minimum": 1}, most={**count, "minimum": 1}, queue=text),
         "resources": table(cpu=text, memory=text),
-        "canary": table(replicas=count, tag=text),
+        "canary": table(replicas=count, tag=text, weight={**count, "maximum": 100}),
+        "gateway": table(name=text, namespace=text, hostnames={"type": "array", "items": text}),
         "monitor": {"type": "boolean"},
         "global": {"type": "object"},
     }
@@ -98,6 +113,7 @@ def _files(facts: Facts) -> tuple[File, ...]:
         "autoscaler": fill(objects.SCALER, **held),
         "disruption": fill(objects.DISRUPTION, **held),
         "network": fill(objects.NETWORK, **held),
+        "route": _only(".Values.gateway.name", fill(_gateway.DOCUMENTS, **{**own, **_ROUTE})),
         "monitor": _only(".Values.monitor", fill(objects.MONITOR, **held)),
     }
     top = head(facts, "helm") + "\n"

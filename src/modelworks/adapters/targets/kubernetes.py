@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 
 from modelworks.adapters.targets import _kubernetes as objects
+from modelworks.adapters.targets._gateway import route
 from modelworks.adapters.targets._prometheus_rules import RULES
 from modelworks.adapters.targets._text import claim, fill, head, number
 from modelworks.contracts.target import Facts, File, Target
@@ -18,10 +19,11 @@ resources:
   - autoscaler.yaml
   - disruption.yaml
   - network.yaml
-"""
+<<route>>"""
 
 _CANARY = """\
-# Beside the base: another bundle behind the same Service. Its share is its share of the pods: `replicas` weighs it.
+# Beside the base: another bundle behind the same Service. Its share is its share of the pods: `replicas` weighs it,
+# unless a Gateway does (option `gateway`).
 #   modelworks deploy kubernetes --set canary=20     # about 20 %; without the option it is promoted or removed
 apiVersion: kustomize.config.k8s.io/v1beta1
 kind: Kustomization
@@ -155,8 +157,10 @@ def _files(facts: Facts) -> tuple[File, ...]:
     limits = {"errors": "0.05", "seconds": "1", "drift": "0.25", "quality": "0.05", "days": "90"}
     step = {**base, "command": 'command: ["python", "-m", "modelworks", "step", "prepare"]'}
     loop = {**base, "command": 'command: ["python", "-m", "modelworks", "run", "--engine", "plain"]'}
+    way = route(facts, name)
     texts = {
-        "base/kustomization.yaml": _BASE,
+        "base/kustomization.yaml": fill(_BASE, route="  - route.yaml\n" if way else ""),
+        **({"base/route.yaml": way} if way else {}),
         "base/deployment.yaml": fill(objects.DEPLOYMENT, **stable),
         "base/service.yaml": fill(objects.SERVICE, **base),
         "base/autoscaler.yaml": fill(objects.SCALER, **base),
@@ -182,7 +186,8 @@ TARGET = Target(
     files=_files,
     options={
         "image": "", "pull": "IfNotPresent", "least": "2", "most": "10", "queue": "16", "cpu": "500m",
-        "memory": "1Gi", "training": "", "training_memory": "8Gi", "claim": "", "schedule": "0 3 * * *",
+        "memory": "1Gi", "training": "", "training_memory": "8Gi", "claim": "", "schedule": "0 3 * * *", "gateway": "",
+        "hostname": "",
     },
     next_="kubectl apply --server-side -k deploy/kubernetes/base, or modelworks deploy kubernetes",
 )  # fmt: skip
