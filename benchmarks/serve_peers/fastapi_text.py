@@ -52,7 +52,7 @@ def grams() -> Callable[[str], dict[str, np.ndarray]]:
     known = (np.load(files["words"]), np.load(files["characters"]))
 
     def front(text: str) -> dict[str, np.ndarray]:
-        return {graph["inputs"][0]: known_ngrams([text], known, way["words"], way["characters"])[0][None]}
+        return {graph["inputs"][0]: known_ngrams([text], known, **way)[0][None]}
 
     return front
 

@@ -266,6 +266,18 @@ def test_the_hashes_are_pinned_for_ever():
     assert found.dtype == np.uint32
 
 
+def test_denied_words_are_other_words_up_to_the_next_sign():
+    plain, denied = (ngram_hashes("Don't like it, like this", (1, 2), (1, 0), some, 3) for some in ((), ("'t",)))
+    expected = ["w:don", "w:'t", "w:¬like", "w:¬it", "w:,", "w:like", "w:this", "w:don 't", "w:'t ¬like",
+                "w:¬like ¬it", "w:¬it ,", "w:, like", "w:like this"]  # fmt: skip
+    assert denied.tolist() == sorted(zlib.crc32(gram.encode()) for gram in expected)
+    assert plain.tolist() != denied.tolist()
+    far = ngram_hashes("not a b c", (1, 1), (1, 0), ("not",), 2)
+    assert far.tolist() == sorted(zlib.crc32(gram.encode()) for gram in ("w:not", "w:¬a", "w:¬b", "w:c"))
+    inside = ngram_hashes("not good", (1, 0), (2, 5), ("not",), 3)
+    assert inside.tolist() == ngram_hashes("not good", (1, 0), (2, 5)).tolist()
+
+
 def found_hashes(text, known, **ranges):
     """Hashes of the words and of the characters that text.ngrams.v1 finds."""
     tools = Tools(words=known[0], characters=known[1])
@@ -277,14 +289,18 @@ def found_hashes(text, known, **ranges):
 
 
 @settings(max_examples=100, deadline=None)
-@given(TEXT, st.sampled_from([((1, 2), (2, 5)), ((1, 1), (1, 0)), ((1, 0), (3, 4)), ((2, 3), (1, 0))]))
-def test_known_ngrams_are_the_positions_of_the_hashes(text, ranges):
+@given(
+    TEXT, st.sampled_from([((1, 2), (2, 5)), ((1, 1), (1, 0)), ((1, 0), (3, 4)), ((2, 3), (1, 0))]),
+    st.sampled_from([(), ("a", "not", "¬")]),
+)  # fmt: skip
+def test_known_ngrams_are_the_positions_of_the_hashes(text, ranges, negations):
     text = text.encode("utf-8", "replace").decode()
-    hashes = ngram_hashes(text, ranges[0], (1, 0)), ngram_hashes(text, (1, 0), ranges[1])
+    hashes = ngram_hashes(text, ranges[0], (1, 0), negations), ngram_hashes(text, (1, 0), ranges[1])
     known = [np.unique(np.concatenate([some[::2], np.array([5, 77], dtype=np.uint32)])) for some in hashes]
     expected = [[h for h in some.tolist() if h in set(k.tolist())] for some, k in zip(hashes, known, strict=True)]
     for _ in range(2):  # the second time from memory
-        assert found_hashes(text, known, words=ranges[0], characters=ranges[1]) == expected
+        ways = {"words": ranges[0], "characters": ranges[1], "negations": negations}
+        assert found_hashes(text, known, **ways) == expected
     assert found_hashes(text, [k[:0] for k in known]) == [[], []]
 
 

@@ -6,7 +6,6 @@ No registry here has the published definitions of the Gateway API, so the API se
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import json
 import subprocess
@@ -22,8 +21,8 @@ GROUP = "gateway.networking.k8s.io"
 NAME = "default/public"
 KINDS = (
     ("GatewayClass", "gatewayclasses", "v1"), ("Gateway", "gateways", "v1"), ("HTTPRoute", "httproutes", "v1"),
-    ("GRPCRoute", "grpcroutes", "v1"), ("ReferenceGrant", "referencegrants", "v1beta1"),
-    ("BackendTLSPolicy", "backendtlspolicies", "v1"),
+    ("GRPCRoute", "grpcroutes", "v1"), ("TLSRoute", "tlsroutes", "v1"),
+    ("ReferenceGrant", "referencegrants", "v1beta1"), ("BackendTLSPolicy", "backendtlspolicies", "v1"),
 )  # fmt: skip
 """What Traefik watches."""
 
@@ -62,12 +61,9 @@ def _public(port: int) -> list[dict[str, Any]]:
 def _login(cluster: Cluster, folder: Path) -> list[str]:
     """How Traefik reaches the API server."""
     known = yaml.safe_load(Path(cluster.config).read_text())
-    place, user = known["clusters"][0]["cluster"], known["users"][0]["user"]
     authority = folder / "authority.pem"
-    if "certificate-authority-data" in place:
-        authority.write_bytes(base64.b64decode(place["certificate-authority-data"]))
-    else:
-        authority.write_bytes(Path(place["certificate-authority"]).read_bytes())
+    authority.write_text(cluster.read("configmap", "kube-root-ca.crt", "--namespace=default")["data"]["ca.crt"])
+    place, user = known["clusters"][0]["cluster"], known["users"][0]["user"]
     given = {"endpoint": place["server"], "token": user["token"], "certauthfilepath": authority}
     return [f"--providers.kubernetesgateway.{key}={value}" for key, value in given.items()]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import subprocess
@@ -22,7 +23,7 @@ from commands import modelworks
 from docker_engine import Engine
 from engine_suite import *  # noqa: F403
 from kubernetes_cluster import MIXED, Cluster, inputs, load, within
-from outside import ROOT, answers, environment, program, shared
+from outside import ROOT, environment, program, shared
 from tiny_bundles import make_text_bundle
 from tiny_tasks import project as tiny_project
 
@@ -90,6 +91,12 @@ def answering(host: str, times: int = 1) -> Counter[str]:
         with urllib.request.urlopen(f"http://{host}/readyz", timeout=30) as answer:
             seen[json.load(answer)["bundle"]] += 1
     return seen
+
+
+def leads_on(host: str) -> bool:
+    with contextlib.suppress(OSError):
+        return bool(answering(host))
+    return False
 
 
 def only(bundle: Path) -> set[str]:
@@ -164,7 +171,7 @@ def test_a_gateway_gives_a_canary_its_weight_whatever_its_pods(
     (project / "modelworks.yaml").write_text(yaml.safe_dump(settings))
     with gateway.running(cluster, tmp_path) as host:
         deploy(one)
-        answers(f"http://{host}/readyz", 60)
+        within(60, lambda: leads_on(host), "the Gateway takes up the route")
         with load(host, bodies=MIXED[1:]) as asked:
             assert "canary: 20 %" in deploy(two, "--set", "canary=20")["address"]
             assert 0.15 < answering(host, 100)[open_manifest(two).id] / 100 < 0.25
@@ -400,7 +407,7 @@ def test_the_route_of_a_gateway_is_what_its_own_types_hold(cluster, project, tmp
     chart = exported(project, "helm") / "helm"
     told = subprocess.run([tool, "template", "moods", chart, "--set", values], capture_output=True, check=True)
     for text, weights in ((cluster("kustomize", folder / "kubernetes" / "base"), [100, 0]), (told.stdout, [80, 20])):
-        [route] = [one for one in yaml.safe_load_all(text) if one["kind"] == "HTTPRoute"]
+        [route] = [one for one in yaml.safe_load_all(text) if one and one["kind"] == "HTTPRoute"]
         assert gateway.valid(route) == ""
         assert [one["weight"] for one in route["spec"]["rules"][0]["backendRefs"]] == weights
         route["spec"]["rules"][0]["backendRefs"][0]["weight"] = "all"

@@ -18,30 +18,54 @@ FAMILIAR = 40
 """Characters of the longest word whose positions are remembered: longer ones hardly come again."""
 
 
-def ngram_hashes(text: str, words: Sequence[int] = (1, 2), characters: Sequence[int] = (2, 5)) -> np.ndarray:
+DENIED = "¬"
+"""Before a word that a negation denies."""
+
+
+def ngram_hashes(
+    text: str, words: Sequence[int] = (1, 2), characters: Sequence[int] = (2, 5), negations: Sequence[str] = (),
+    reach: int = 3,
+) -> np.ndarray:  # fmt: skip
     """Sorted unique uint32 CRC-32 of the n-grams of a lower-cased text: `w:` and n words with blanks between, n from
     words[0] to words[1]; `c:` and n characters of a word with a blank on either side. Words as `split_words` has
-    them, of each its first 256 characters."""
+    them, of each its first 256 characters. In `w:`, up to `reach` words after one of `negations` and before the next
+    sign begin with `¬` (Das and Chen 2001; Pang et al. 2002)."""
     spelled = _spelled(text)
-    found = set(_outside(spelled, *words))
+    found = set(_outside(_marked(spelled, frozenset(negations), reach), *words))
     for word in set(spelled):
         found |= _inside_again(word, *characters)
     return np.sort(np.fromiter(found, dtype=np.uint32, count=len(found)))
 
 
 def known_ngrams(
-    texts: Sequence[str], known: tuple[np.ndarray, np.ndarray], words: Sequence[int], characters: Sequence[int]
-) -> list[np.ndarray]:
+    texts: Sequence[str], known: tuple[np.ndarray, np.ndarray], words: Sequence[int], characters: Sequence[int],
+    negations: Sequence[str] = (), reach: int = 3,
+) -> list[np.ndarray]:  # fmt: skip
     """For each text the sorted unique int32 positions of its `w:` n-grams in `known[0]` and, counted on from there,
     of its `c:` n-grams in `known[1]`, both sorted uint32; `ngram_hashes` has the n-grams. Those that a vocabulary
     lacks are left out."""
     met, places = _memory(known, characters)
-    return [
-        _gathered(
-            [met.get(word) or _meet(word, met, places, known, characters) for word in _spelled(text)], places, words
+    denying = frozenset(negations)
+    found = []
+    for text in texts:
+        spelled = _marked(_spelled(text), denying, reach)
+        found.append(
+            _gathered([met.get(word) or _meet(word, met, places, known, characters) for word in spelled], places, words)
         )
-        for text in texts
-    ]
+    return found
+
+
+def _marked(words: list[str], negations: frozenset[str], reach: int) -> list[str]:
+    """The words of a text, with the denied ones marked."""
+    if negations.isdisjoint(words):
+        return words
+    found, left = [], 0
+    for word in words:
+        if not (word[0].isalnum() or word[0] in "'’@#_"):
+            left = 0
+        found.append(DENIED + word if left > 0 else word)
+        left = reach if word in negations else left - 1
+    return found
 
 
 _BEFORE = b"\xff\xff\xff\xff"
@@ -59,7 +83,8 @@ def _meet(
     if len(met) >= CACHED:
         met.clear()
     alone = zlib.crc32(f"w:{word}".encode())
-    inside = _positions(list(_inside(word, *characters)), np.asarray(known[1]))  # a memory map is slow to index
+    bare = word.removeprefix(DENIED) or word
+    inside = _positions(list(_inside(bare, *characters)), np.asarray(known[1]))  # a memory map is slow to index
     made = (alone, f" {word}".encode(), places.get(alone), (inside + np.int32(len(known[0]))).tobytes())
     if len(word) <= FAMILIAR:
         met[word] = made

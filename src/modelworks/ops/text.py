@@ -131,10 +131,11 @@ def grams(
 @op("text.ngrams.v1", rowwise=True)
 def ngrams(
     tools: Tools, texts: Sequence[str], *, word_vocabulary: str = "words", character_vocabulary: str = "characters",
-    words: Sequence[int] = (1, 2), characters: Sequence[int] = (2, 5),
+    words: Sequence[int] = (1, 2), characters: Sequence[int] = (2, 5), negations: Sequence[str] = (), reach: int = 3,
 ) -> list[np.ndarray]:  # fmt: skip
     """Which known n-grams a text holds, sorted unique int32 [T]: positions of its n-grams of words (`w:` of
     `ngram_hashes`) in resource `word_vocabulary`, and then, counted on from its length, positions of its n-grams of
-    characters (`c:`) in resource `character_vocabulary`. Both are sorted uint32 arrays; what they lack is left out."""
+    characters (`c:`) in resource `character_vocabulary`. Both are sorted uint32 arrays; what they lack is left out.
+    Words that one of `negations` denies, within its `reach`, are other words."""
     known = (tools.resource(word_vocabulary), tools.resource(character_vocabulary))
-    return known_ngrams(texts, known, words, characters)
+    return known_ngrams(texts, known, words, characters, negations, reach)

@@ -33,7 +33,8 @@ metadata:
 spec:
   parentRefs: [<<gateway>>]
 <<hostnames>>  rules:
-    - backendRefs:
+    - matches: [{path: {type: PathPrefix, value: /}}]
+      backendRefs:
         - {name: "<<name>>-stable", port: 80, weight: <<stable>>}
         - {name: "<<name>>-canary", port: 80, weight: <<canary>>}
 """

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -23,8 +24,9 @@ _BYTES = 7_000_000
 
 
 def prepare(
-    examples: Iterable[Example], folder: Path, *, words: Range, characters: Range, minimum: int, features: int
-) -> Front:
+    examples: Iterable[Example], folder: Path, *, words: Range, characters: Range, minimum: int, features: int,
+    negations: Sequence[str], reach: int,
+) -> Front:  # fmt: skip
     """Write the vocabularies of word and character n-grams that occur in `minimum` texts, at most `features` of
     each, and no more than fit into a small bundle; the body that reads them."""
     counts: tuple[Counter[int], Counter[int]] = (Counter(), Counter())
@@ -32,14 +34,17 @@ def prepare(
     for example in examples:
         assert isinstance(example.input, Text)
         labels.update(example.target.labels() if example.target is not None else ())
-        counts[0].update(ngram_hashes(example.input.text, words, NONE).tolist())
+        counts[0].update(ngram_hashes(example.input.text, words, NONE, negations, reach).tolist())
         counts[1].update(ngram_hashes(example.input.text, NONE, characters).tolist())
     most = min(features, _BYTES // 2 // (8 * max(2, len(labels)) + 4))
     sizes = []
     for name, count in zip(("words", "characters"), counts, strict=True):
         sizes.append(_write_vocabulary(folder / "resources" / f"{name}.npy", count, minimum, most))
     base.write_json(folder / "network.json", {"kind": "bag", "sizes": sizes})
-    return Front(body=_body(sizes, words, characters), resources=_VOCABULARIES)
+    ways: dict[str, Any] = {"words": list(words), "characters": list(characters)}
+    if negations:
+        ways |= {"negations": list(negations), "reach": reach}
+    return Front(body=_body(sizes, ways), resources=_VOCABULARIES)
 
 
 _VOCABULARIES = (
@@ -55,13 +60,13 @@ def _write_vocabulary(path: Path, counts: Counter[int], minimum: int, most: int)
     return len(kept)
 
 
-def _body(sizes: Sequence[int], words: Range, characters: Range) -> Body:
+def _body(sizes: Sequence[int], ways: dict[str, Any]) -> Body:
     return Body(
         shape="sequence",
         before=(
             Call(
-                op="text.ngrams.v1", inputs=("text",), outputs=("ids",),
-                params={"words": list(words), "characters": list(characters)}, resources=("words", "characters"),
+                op="text.ngrams.v1", inputs=("text",), outputs=("ids",), params=ways,
+                resources=("words", "characters"),
             ),
         ),
         after=(

@@ -20,6 +20,12 @@ from modelworks.stages.learn.networks.fused import FusedClassifier
 from modelworks.stages.learn.networks.head import fit_linear
 from modelworks.stages.learn.rows import class_counts
 
+NEGATIONS = (
+    "not", "no", "never", "'t", "’t", "cannot", "neither", "nor", "nothing", "nobody", "none", "nowhere", "hardly",
+    "barely", "scarcely", "without", "lack", "lacks", "lacking",
+)  # fmt: skip
+"""Of English, as `split_words` has them: `don't` is `don` and `'t`."""
+
 
 class Compact(Recipe, frozen=True, kw_only=True):
     """Options of the n-gram model."""
@@ -34,6 +40,10 @@ class Compact(Recipe, frozen=True, kw_only=True):
     """Most n-grams of either sort, the most frequent first."""
     words: tuple[int, int] = (1, 2)
     characters: tuple[int, int] = (2, 5)
+    negations: tuple[str, ...] = NEGATIONS
+    """Words that deny those behind them, which then count as other words; of English. Empty: none."""
+    reach: int = 3
+    """Words that a negation denies, at most up to the next sign."""
     smoothing: float = 1.0
     """Added to the counts behind the naive Bayes ratios."""
     strength: float = 4.0
@@ -70,11 +80,8 @@ class SequenceFamily(base.Base):
 
     def prepare(self, examples: Iterable[Example], source: Source, options: Any, folder: Path) -> Front:
         if source.compact:
-            return bag_front.prepare(
-                examples, folder, words=options.words, characters=options.characters, minimum=options.minimum,
-                features=options.features,
-            )  # fmt: skip
-        bags = _bags(list(examples), folder) if options.ngrams else None
+            return _bags(examples, folder, options)
+        bags = _bags(examples, folder, Compact()) if options.ngrams else None
         sizes = base.read_json(folder / "network.json")["sizes"] if bags else []
         facts = pretrained.prepare(source, folder)
         base.write_json(folder / "network.json", {**facts, "sizes": sizes})
@@ -155,11 +162,10 @@ class SequenceFamily(base.Base):
         return pretrained.export(module, folder, feeds, {0: "batch"})
 
 
-def _bags(examples: Sequence[Example], folder: Path) -> Front:
-    plain = Compact()
+def _bags(examples: Iterable[Example], folder: Path, options: Compact) -> Front:
     return bag_front.prepare(
-        examples, folder, words=plain.words, characters=plain.characters, minimum=plain.minimum,
-        features=plain.features,
+        examples, folder, words=options.words, characters=options.characters, minimum=options.minimum,
+        features=options.features, negations=options.negations, reach=options.reach,
     )  # fmt: skip
 
 
