@@ -106,15 +106,18 @@ class _Objects:
 
     def weigh(self) -> None:
         """Once the pods answer: have the Gateway send a canary its share, or nothing more to one that is ended."""
-        if self._route and (self._weight or self.ends_canary()):
+        if route := self._weighing_route():
             self._situation.say(f"the Gateway gives the canary {self._weight} %")
-            self._route.weigh(self._weight)
+            route.weigh(self._weight)
+
+    def _weighing_route(self) -> Route | None:
+        return self._route if self._weight or self.ends_canary() else None
 
     def put_back(self, replicaset: str, weight: int) -> None:
         """Make the pods of a ReplicaSet the wanted ones again, with the canary's weight of then if it still stands;
         remove what this applied where there was none, the canary when the Gateway sends nothing more to it."""
-        if self._route and (self._weight or self.ends_canary()) and self._route.weight() != weight:
-            self._route.weigh(weight)
+        if (route := self._weighing_route()) and route.weight() != weight:
+            route.weigh(weight)
         if replicaset:
             self.rollout().back_to(replicaset)
         else:
