@@ -68,7 +68,7 @@ WIKITEXT = {"source": "generation/wikitext2/valid.txt", "split": "time", "dev": 
 PLANS: dict[str, dict[str, Any]] = {
     "xquad-reader": {
         "task": "question-answering", "data": XQUAD, "model": "all-MiniLM-L6-v2", "budget": "25m", "bar": None,
-        "options": {"batch_size": 8, "epochs": 4, "scorings": 0.5},
+        "options": {"batch_size": 8, "epochs": 8, "scorings": 0.5},
     },
     "subjqa-reader": {
         "task": "question-answering", "data": SUBJQA, "model": "all-MiniLM-L6-v2", "budget": "25m", "bar": None,
