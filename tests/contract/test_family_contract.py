@@ -155,6 +155,15 @@ def test_collate_pads_as_the_body_does(case):
         assert np.array_equal(batch[name].numpy(), array), name
 
 
+def test_labels_that_are_no_whole_numbers_stay_so(case):
+    """Gains and shares, cut to whole numbers, teach nothing."""
+    wanted = torch.from_numpy(np.concatenate([np.asarray(row["labels"]).flatten() for row in case.rows]))
+    labels = case.family.collate(case.rows, case.front)["labels"].flatten()
+    assert labels.is_floating_point() == wanted.is_floating_point()
+    if labels.is_floating_point():
+        assert torch.isin(labels[labels >= 0], wanted.to(labels.dtype)).all()
+
+
 def test_it_learns_one_batch_by_heart(case):
     module = fitted(case)
     batch = case.family.collate(case.rows, case.front)
