@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from kubernetes_cluster import Cluster, within
+from kubernetes_cluster import Cluster
 from outside import answers, environment, free_port, server
 
 GROUP = "gateway.networking.k8s.io"
@@ -73,13 +73,7 @@ def running(cluster: Cluster, folder: Path) -> Iterator[str]:
     """host:port of a Gateway that the routes of every namespace may name as NAME."""
     made = [_definition(*one) for one in KINDS]
     cluster("apply", "--server-side", "--filename=-", stdin=yaml.safe_dump_all(made))
-    waits = (
-        "wait",
-        "--for=condition=Established",
-        "--timeout=20s",
-        *(f"crd/{one['metadata']['name']}" for one in made),
-    )
-    within(120, lambda: cluster.run(*waits).returncode == 0, "definitions")
+    cluster.defines(*(one["metadata"]["name"] for one in made))
     port = free_port()
     cluster("apply", "--server-side", "--filename=-", stdin=yaml.safe_dump_all(_public(port)))
     command = [

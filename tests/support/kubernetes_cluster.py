@@ -79,6 +79,11 @@ class Cluster:
         subprocess.run([*images, "rm", name], check=True, stdout=subprocess.DEVNULL)
         return f"{name.rpartition(':')[0]}@{listed.stdout.splitlines()[1].split()[2]}"
 
+    def defines(self, *names: str) -> None:
+        """Wait until definitions of custom resources are taken up; `kubectl wait` stumbles over a young one."""
+        waits = ("wait", "--for=condition=Established", "--timeout=20s", *(f"crd/{name}" for name in names))
+        within(120, lambda: self.run(*waits).returncode == 0, "definitions")
+
     @contextlib.contextmanager
     def namespace(self, name: str) -> Iterator[str]:
         self("create", "namespace", name)

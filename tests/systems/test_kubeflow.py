@@ -17,7 +17,7 @@ import pytest
 import tiny_tasks
 import yaml
 from click.testing import CliRunner
-from kubernetes_cluster import within
+from kubernetes_cluster import Cluster
 
 from modelworks import lifecycle
 from modelworks.cli.main import group
@@ -228,22 +228,21 @@ def kubectl(tmp_path_factory):
     """A client of a real API server that knows TrainJobs: (arguments, standard input) -> (exit code, output)."""
     place, folder = outside.shared("MODELWORKS_KUBERNETES", "kubernetes"), tmp_path_factory.mktemp("cluster")
     ports = {"KUBE_PORT": str(outside.free_port()), "ETCD_PORT": str(outside.free_port())}
-    env = {**os.environ, **ports, "KUBECONFIG": str(folder / "kubeconfig")}
+    cluster = Cluster(folder, place / "cluster")
+    env = {**cluster.env, **ports}
 
     def call(*arguments: str | Path, given: str = "") -> tuple[int, str]:
-        command = [folder / "bin" / "kubectl", *arguments]
-        made = subprocess.run(command, env=env, input=given, capture_output=True, text=True, timeout=120, check=False)
+        made = cluster.run(*arguments, stdin=given)
         return made.returncode, made.stdout + made.stderr
 
     try:
-        subprocess.run([place / "cluster", "up", folder], env=env, check=True, capture_output=True, timeout=300)
+        subprocess.run([cluster.script, "up", folder], env=env, check=True, capture_output=True, timeout=300)
         definition = place / "crds" / "trainer.kubeflow.org_trainjobs.yaml"
         assert call("create", "-f", definition)[0] == 0
-        established = ("wait", "--for=condition=Established", "--timeout=20s", "-f", definition)
-        within(60, lambda: call(*established)[0] == 0, "the definition")  # it stumbles over a young one
+        cluster.defines("trainjobs.trainer.kubeflow.org")
         yield call
     finally:
-        subprocess.run([place / "cluster", "down", folder], env=env, check=False, capture_output=True, timeout=120)
+        subprocess.run([cluster.script, "down", folder], env=env, check=False, capture_output=True, timeout=120)
 
 
 APPLY = ("apply", "--server-side", "--validate=strict", "--dry-run=server", "-f", "-")

@@ -111,7 +111,7 @@ class _Objects:
             route.weigh(self._weight)
 
     def _weighing_route(self) -> Route | None:
-        return self._route if self._weight or self.ends_canary() else None
+        return self._route if self._route and (self._weight or self.ends_canary()) else None
 
     def put_back(self, replicaset: str, weight: int) -> None:
         """Make the pods of a ReplicaSet the wanted ones again, with the canary's weight of then if it still stands;

@@ -111,10 +111,8 @@ class SentencesFamily(base.Base):
         ]
         feeds = frame(windows, [row["ids"] for row in rows], [row["owners"] for row in rows], counts, **params)
         batch = {name: torch.from_numpy(array) for name, array in feeds.items()}
-        gains = torch.full(batch["places"].shape[:2], float(_NONE))  # of whole numbers they would all be 0
-        for place, row, window in zip(gains, rows, windows, strict=True):
-            place[: window.end] = torch.from_numpy(row["labels"][: window.end])
-        return {**batch, "labels": gains}
+        gains = [row["labels"][: window.end] for row, window in zip(rows, windows, strict=True)]
+        return {**batch, "labels": base.pad(gains, _NONE, base.MULTIPLE)}
 
     def loss(self, outputs: Mapping[str, torch.Tensor], batch: Mapping[str, Any], options: Any) -> torch.Tensor:
         gains = batch["labels"]
