@@ -39,6 +39,8 @@ def test_the_sample_is_a_value(name: str) -> None:
     assert all(hasattr(Limits(), f"max_{unit}") and amount >= 0 for unit, amount in value.extents().items())
     shorter = value.shorter()
     assert shorter is None or (shorter.name == name and shorter.size() <= value.size())
+    longer = value.resized(40)
+    assert longer is None or (longer.name == name and longer.size() > value.resized(20).size())
 
 
 @pytest.mark.parametrize("name", sorted(KINDS))

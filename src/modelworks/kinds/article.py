@@ -73,9 +73,6 @@ class Article(Text, frozen=True, omit_defaults=True):
             end = stop
         self.length.check()
 
-    def shorter(self) -> Kind | None:
-        return next((Article(word) for word in self.text.split()), None)
-
     def edited(self, edits: Sequence[Edit]) -> Text:
         moved = (place(start, end, edits) for start, end in self.sentences)
         plain = super().edited(edits)

@@ -95,9 +95,14 @@ class Kind(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """The normal form: equal for values that count as duplicates."""
         return self
 
-    def shorter(self) -> Kind | None:
-        """A much smaller value of this kind, to try how length changes an answer; None where there is none."""
+    def resized(self, words: int) -> Kind | None:
+        """A value of this kind that is `words` (1 and more) words long, made of the words of this one, to try how
+        length changes an answer; None where there is none."""
         return None
+
+    def shorter(self) -> Kind | None:
+        """A much smaller value of this kind; None where there is none."""
+        return self.resized(1)
 
     def as_text(self) -> str:
         """In one line, as a person reads it."""

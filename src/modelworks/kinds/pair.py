@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from modelworks.kinds.base import Kind, kind
 from modelworks.kinds.edits import Edit, applied
 from modelworks.kinds.text import Text
+from modelworks.kinds.tokens import repeated
 
 
 @kind("pair")
@@ -45,9 +46,10 @@ class Pair(Kind, frozen=True, omit_defaults=True):
         """Up to composition and white space."""
         return Pair(*(Text(part).plain().as_text() for part in (self.question, self.context)))
 
-    def shorter(self) -> Kind | None:
-        words = [next(iter(part.split()), "") for part in (self.question, self.context)]
-        return Pair(*words) if all(words) else None
+    def resized(self, words: int) -> Kind | None:
+        """The context is as long as asked; the question is one word."""
+        question, context = repeated(self.question, 1), repeated(self.context, words)
+        return Pair(question, context) if question and context else None
 
     def as_text(self) -> str:
         return f"{' '.join(self.question.split())} ← {' '.join(self.context.split())}"

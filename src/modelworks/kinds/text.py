@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self, TypeGuard
 
 from modelworks.kinds.base import Kind, kind
 from modelworks.kinds.edits import Edit, applied, place
-from modelworks.kinds.tokens import Offsets, align, join, offsets
+from modelworks.kinds.tokens import Offsets, align, join, offsets, repeated
 
 
 @kind("text")
@@ -76,8 +76,9 @@ class Text(Kind, frozen=True, omit_defaults=True):
         """Up to composition and white space."""
         return Text(" ".join(unicodedata.normalize("NFC", self.text).split()))
 
-    def shorter(self) -> Kind | None:
-        return next((Text(word) for word in self.text.split()), None)
+    def resized(self, words: int) -> Kind | None:
+        text = repeated(self.text, words)
+        return type(self)(text) if text else None
 
     def as_text(self) -> str:
         return " ".join(self.text.split())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import cycle, islice
 from typing import Any
 
 Offsets = tuple[tuple[int, int], ...]
@@ -16,6 +17,11 @@ def join(words: Sequence[str]) -> tuple[str, Offsets]:
         tokens.append((at, at + len(word)))
         at += len(word) + 1
     return " ".join(words), tuple(tokens)
+
+
+def repeated(text: str, count: int) -> str:
+    """`count` words: the text's, from the first again after the last; empty where it has none."""
+    return " ".join(islice(cycle(text.split()), count))
 
 
 def align(words: Sequence[str], text: str) -> Offsets | None:
