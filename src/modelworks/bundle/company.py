@@ -36,10 +36,9 @@ def choose(interpreter: Interpreter, inputs: Sequence[Kind]) -> Company:
     parts = [part for part in (rows, rows[: len(rows) // 2 + 1], _of_lengths(interpreter, inputs)) if part]
     together = [(part, answers(interpreter, part)) for part in parts]
 
-    def holds(times: int) -> bool:
-        return all(
-            _agree(seen, i, answers(interpreter, [row] * times)) for part, seen in together for i, row in enumerate(part)
-        )
+    def holds(copies: int) -> bool:
+        alone = ((seen, i, [row] * copies) for part, seen in together for i, row in enumerate(part))
+        return all(_agree(seen, i, answers(interpreter, rows)) for seen, i, rows in alone)
 
     return "any" if holds(1) else "two" if holds(2) else "none"
 
