@@ -15,8 +15,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 from tiny_bundles import make_text_bundle
 
 from modelworks.core import config
+from modelworks.serve.incoming import Limits
 from modelworks.serve.models import Source
-from modelworks.serve.protocol import Limits
 from modelworks.serve.server import Server
 
 LIMITS = Limits(head_seconds=0.3, body_seconds=0.3, idle_seconds=0.5, write_seconds=0.5, linger_seconds=0.3)

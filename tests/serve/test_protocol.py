@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from modelworks.serve.incoming import Limits
 from modelworks.serve.message import Pending, Request, Response
-from modelworks.serve.protocol import Connection, Host, Limits
+from modelworks.serve.protocol import Connection, Host
 
 
 class Transport:

@@ -1,4 +1,4 @@
-"""HTTP/1.1 over httptools' parser: keep-alive, pipelining, chunked bodies, `Expect: 100-continue`, HEAD.
+"""A connection of HTTP/1.1: keep-alive, pipelining, chunked bodies, `Expect: 100-continue`, HEAD.
 
 Limits come first. Nothing a client sends or leaves unsent holds memory or a connection beyond `Limits`: heads and
 bodies are bounded, every phase has a deadline, and a client that does not read its answers is cut off. Answers leave
@@ -11,33 +11,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote, urlsplit
-
-import httptools
 
 from modelworks.core.errors import RequestError
-from modelworks.serve.message import Feed, Handler, Pending, Request, Response
+from modelworks.serve.incoming import Incoming, Limits
+from modelworks.serve.message import Feed, Handler, Pending, Response
 from modelworks.serve.wire import Slot, Wire
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """What one client may take: bytes, seconds, counts."""
-
-    head: int = 32 * 1024
-    body: int = 16 * 1024 * 1024
-    head_seconds: float = 10.0
-    body_seconds: float = 30.0
-    idle_seconds: float = 75.0
-    write_seconds: float = 30.0
-    linger_seconds: float = 2.0
-    connections: int = 16_384
-    pipeline: int = 64
-    """Answers a connection may owe before it is not read from, or leave unread before it is cut off."""
 
 
 class Host:
@@ -87,13 +68,10 @@ class Connection(asyncio.Protocol):
         self.host, self.limits = host, host.limits
         self.deadline = time.monotonic() + host.limits.head_seconds
         self._transport: Any = None
-        self._parser = httptools.HttpRequestParser(self)
+        self._incoming = Incoming(self.limits, self)
         self._slots: deque[Slot] = deque()
-        self._fault: RequestError | None = None
-        self._reading = self._in_body = self._lingering = self._ended = False
-        self._paused = self._blocked = self._finished = False
+        self._lingering = self._ended = self._paused = self._blocked = self._finished = False
         self._unread = 0
-        self._begin()
 
     # Transport
 
@@ -114,25 +92,17 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._lingering or self._ended:
             return
-        self._unparsed += len(data)
         try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            # The request was whole and is answered as HTTP/1.1; what follows it is of a protocol not spoken here.
-            self._last_request()
-        except httptools.HttpParserCallbackError:
-            self._refuse(self._fault or RequestError("not a valid request"))
-        except httptools.HttpParserError as error:
-            self._refuse(RequestError(f"not HTTP/1.1: {error}", allowed="HTTP/1.1"))
-        else:
-            if not self._in_body and self._unparsed > self.limits.head:
-                self._refuse(self._too_long())
+            if not self._incoming.feed(data):
+                self._last_request()
+        except RequestError as fault:
+            self._refuse(fault)
         if len(self._slots) > self.limits.pipeline and not self._paused:
             self._pause(True)
 
     def eof_received(self) -> bool:
-        if self._reading and not self._lingering:
-            self._reading = False  # half a request; nobody waits for an answer to it
+        if not self._lingering:
+            self._incoming.phase = ""  # of half a request; nobody waits for an answer to it
         if self._streaming is not None:  # who reads a stream to its end does not close before it
             self.abort()
             return False
@@ -165,62 +135,23 @@ class Connection(asyncio.Protocol):
             self._paused = wanted
             self._transport.pause_reading() if wanted else self._transport.resume_reading()
 
-    # Parser
+    # Requests
 
-    def _begin(self) -> None:
-        self._url, self._headers, self._body = b"", {}, []  # type: bytes, dict[bytes, bytes], list[bytes]
-        self._head_bytes = self._body_bytes = self._unparsed = 0
-
-    def on_message_begin(self) -> None:
-        self._begin()
-        self._reading = True
-        self.deadline = time.monotonic() + self.limits.head_seconds
-
-    def on_url(self, url: bytes) -> None:
-        self._url += url
-        self._grow(len(url))
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        name = name.lower()
-        headers = self._headers
-        headers[name] = headers[name] + b", " + value if name in headers else value
-        self._grow(len(name) + len(value) + 4)
-
-    def _grow(self, count: int) -> None:
-        self._unparsed = 0
-        self._head_bytes += count
-        if self._head_bytes > self.limits.head:
-            self._stop(self._too_long())
-
-    def on_headers_complete(self) -> None:
-        self._in_body = True
-        self._unparsed = 0
-        length = self._headers.get(b"content-length", b"0")
-        if not length.isdigit() or int(length) > self.limits.body:
-            self._stop(self._too_large(length))
-        if self._headers.get(b"expect", b"").lower() == b"100-continue" and not self._slots:
+    def expected(self) -> None:
+        if not self._slots:
             self._transport.write(CONTINUE)
-        self.deadline = time.monotonic() + self.limits.body_seconds
 
-    def on_body(self, body: bytes) -> None:
-        self._body_bytes += len(body)
-        if self._body_bytes > self.limits.body:
-            self._stop(self._too_large(b"%d so far" % self._body_bytes))
-        self._body.append(body)
-
-    def on_message_complete(self) -> None:
-        self._reading = self._in_body = False
-        self._unparsed = 0
+    def whole(self) -> None:
         if self._ended or self._finished or (self._slots and self._slots[-1].last):
             return
         self._unread += self._blocked
         if self._unread > self.limits.pipeline:  # one read may hold thousands of requests: none is left unbounded
             self.abort()
             return
-        slot = Slot(self._parser.get_http_version() != "1.0")
-        slot.last = not self._parser.should_keep_alive() or self.host.draining
+        slot = Slot(self._incoming.takes_chunks())
+        slot.last = self._incoming.last() or self.host.draining
         self._slots.append(slot)
-        request = self._request()
+        request = self._incoming.request()
         result = self.host.handler(request)
         bodiless = request.method == "HEAD"
         if isinstance(result, Pending):
@@ -228,14 +159,6 @@ class Connection(asyncio.Protocol):
             result.then(lambda value, _error: self._answer(slot, value, bodiless))
         else:
             self._answer(slot, result, bodiless)
-
-    def _request(self) -> Request:
-        method = self._parser.get_method().decode("latin-1")
-        path, _, query = self._url.decode("latin-1").partition("?")
-        if not path.startswith("/"):  # absolute form, as sent to proxies
-            path = urlsplit(path).path or "/"
-        body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
-        return Request(method, unquote(path) if "%" in path else path, query, self._headers, body)
 
     # Answers
 
@@ -292,7 +215,7 @@ class Connection(asyncio.Protocol):
         self._flush()
 
     def _rest(self) -> None:
-        if not self._reading and not self._slots:
+        if not self._incoming.phase and not self._slots:
             self.deadline = time.monotonic() + self.limits.idle_seconds
 
     def _last_request(self) -> None:
@@ -305,26 +228,11 @@ class Connection(asyncio.Protocol):
 
     # Faults and ends
 
-    def _too_long(self) -> RequestError:
-        return RequestError(
-            "the request's head is too long", status=431, allowed=f"{self.limits.head} bytes of URL and headers"
-        )
-
-    def _too_large(self, seen: bytes) -> RequestError:
-        return RequestError(
-            "the body is too large", status=413, where="Content-Length", seen=seen.decode("latin-1"),
-            allowed=f"{self.limits.body} bytes", hint="send several requests, or start with a larger max_body",
-        )  # fmt: skip
-
-    def _stop(self, fault: RequestError) -> None:
-        self._fault = fault
-        raise fault
-
     def _refuse(self, fault: RequestError) -> None:
         """Answer a fault in its turn, then close."""
         from modelworks.serve.answer import error_response
 
-        self._lingering, self._reading = True, False
+        self._lingering, self._incoming.phase = True, ""
         if self._finished or (self._slots and self._slots[-1].last):
             return
         self.host.faults[fault.status] = self.host.faults.get(fault.status, 0) + 1
@@ -336,7 +244,7 @@ class Connection(asyncio.Protocol):
     @property
     def busy(self) -> bool:
         """Owes an answer, or is in the middle of a request."""
-        return bool(self._slots) or self._reading
+        return bool(self._slots or self._incoming.phase)
 
     def expire(self) -> None:
         """The deadline has passed: what that means depends on the state."""
@@ -344,9 +252,8 @@ class Connection(asyncio.Protocol):
             self.abort()
         elif self._paused:
             self.deadline = time.monotonic() + self.limits.body_seconds  # it is the server that does not read
-        elif self._reading:
-            phase = "body" if self._in_body else "head"
-            self._refuse(RequestError(f"the request's {phase} did not arrive in time", status=408))
+        elif self._incoming.phase:
+            self._refuse(RequestError(f"the request's {self._incoming.phase} did not arrive in time", status=408))
         elif not self._slots:
             self.finish()
 

@@ -14,9 +14,10 @@ from typing import Any
 from modelworks.core import config
 from modelworks.core.errors import ConfigError
 from modelworks.serve.app import App
+from modelworks.serve.incoming import Limits
 from modelworks.serve.message import Request, Response
 from modelworks.serve.models import Models, Served, Source
-from modelworks.serve.protocol import Host, Limits
+from modelworks.serve.protocol import Host
 from modelworks.serve.shipping import Shipping, recording
 from modelworks.serve.stats import Stats
 from modelworks.serve.surroundings import Platform
