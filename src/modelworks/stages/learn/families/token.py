@@ -42,7 +42,9 @@ class Compact(Recipe, frozen=True, kw_only=True):
     """Rows of the table of letter n-grams."""
     width: int = 64
     hidden: int = 128
-    layers: int = 2
+    layers: int = 1
+    """Of the LSTM. A second one gains nothing on 12,544 sentences (EWT tags 0.950 either way), and loses on 3,363
+    (WNUT17 0.273 in place of 0.304)."""
     dropout: float = 0.5
     word_dropout: float = 0.15
     """Share of words that are hidden in training, so that the letters learn to speak."""
