@@ -9,7 +9,7 @@ import pytest
 
 from modelworks.contracts.format import Bad, Reading
 from modelworks.core.errors import DataError
-from modelworks.formats import detect, squad
+from modelworks.formats import detect, squad, subjqa
 from modelworks.kinds import Accepted, Document, Pair, Reference, Relevant, Text
 
 READER = Reading(input="pair", target="accepted")
@@ -103,6 +103,15 @@ i1,How is the music?,"It's great, they say. ANSWERNOTFOUND",ANSWERNOTFOUND,"(22,
 i2,How is the view?,Nice. ANSWERNOTFOUND,Nice,"(90, 94)"
 i2,How is the view?,Nice. ANSWERNOTFOUND,Nice,nowhere
 """
+
+
+def test_subjqa_with_a_line_end_of_old_is_a_fault_and_no_crash(tmp_path: Path) -> None:
+    """`\\r` alone ends no line of CSV here: found by bytes at random."""
+    path = tmp_path / "train.csv"
+    path.write_bytes(b"\r\x01\n" + SUBJQA.encode())
+    bad, *_ = subjqa.FORMAT.read(path, READER)
+    assert isinstance(bad, Bad)
+    assert "not CSV" in bad.message
 
 
 def test_subjqa(tmp_path: Path) -> None:

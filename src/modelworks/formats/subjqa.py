@@ -5,13 +5,12 @@ answer is read from the review, because the column that holds it is tokenized. T
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from modelworks.contracts.format import Bad, Format, Reading
-from modelworks.formats._text import lines
+from modelworks.formats._delimited import csv_rows
 from modelworks.kinds import Accepted, Example, Pair, Reference
 
 MARK = "ANSWERNOTFOUND"
@@ -25,18 +24,28 @@ def sniff(path: Path, head: bytes) -> float:
 
 
 def read(path: Path, reading: Reading) -> Iterator[Example | Bad]:
-    for number, row in enumerate(csv.DictReader(text for _, text in lines(path)), 1):
-        where = f"{path}: row {number}"
-        if any(row.get(name) is None for name in NEEDED):
-            yield Bad(where, "a column is missing", str(list(row)), ", ".join(NEEDED))
-            continue
-        pair = Pair(row["question"], row["review"].removesuffix(MARK).rstrip())
-        answers = _answers(row, pair.context)
-        if isinstance(answers, str):
-            yield Bad(where, answers, row["human_ans_indices"], f"(start, end) in a review of {len(pair.context)}")
-            continue
-        meta = {"group": row["item_id"], "answerable": "yes" if answers else "no"}
-        yield Example(f"{path.name}:{number}", pair, Accepted(answers) if reading.target else None, meta, "", where)
+    header: list[str] = []
+    number = 0
+    for _, cells in csv_rows(path):
+        if isinstance(cells, Bad):
+            yield cells
+        elif not header:
+            header = cells
+        else:
+            number += 1
+            yield _example(path, number, dict(zip(header, cells, strict=False)), reading)
+
+
+def _example(path: Path, number: int, row: dict[str, str], reading: Reading) -> Example | Bad:
+    where = f"{path}: row {number}"
+    if any(name not in row for name in NEEDED):
+        return Bad(where, "a column is missing", str(list(row)), ", ".join(NEEDED))
+    pair = Pair(row["question"], row["review"].removesuffix(MARK).rstrip())
+    answers = _answers(row, pair.context)
+    if isinstance(answers, str):
+        return Bad(where, answers, row["human_ans_indices"], f"(start, end) in a review of {len(pair.context)}")
+    meta = {"group": row["item_id"], "answerable": "yes" if answers else "no"}
+    return Example(f"{path.name}:{number}", pair, Accepted(answers) if reading.target else None, meta, "", where)
 
 
 def _answers(row: dict[str, str], context: str) -> tuple[Reference, ...] | str:
