@@ -9,6 +9,7 @@ cheapest rule that makes company invisible is kept (docs/decisions/0003-same-byt
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, Literal
 
 import numpy as np
@@ -37,8 +38,8 @@ def choose(interpreter: Interpreter, inputs: Sequence[Kind]) -> Company:
     together = [(part, answers(interpreter, part)) for part in parts]
 
     def holds(copies: int) -> bool:
-        alone = ((seen, i, [row] * copies) for part, seen in together for i, row in enumerate(part))
-        return all(_agree(seen, i, answers(interpreter, rows)) for seen, i, rows in alone)
+        alone = cache(lambda row: answers(interpreter, [row] * copies))  # most rows stand in two parts
+        return all(_agree(seen, i, alone(row)) for part, seen in together for i, row in enumerate(part))
 
     return "any" if holds(1) else "two" if holds(2) else "none"
 
